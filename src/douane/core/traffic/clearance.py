@@ -1,0 +1,197 @@
+"""The choke point of the zone law (law 1): the only place that makes a `Cleared`, and the checks that it stands on.
+
+Rules enforced:
+1. A payload goes to a deployment only with a `Cleared` made here for that label, deployment, snapshot and payload.
+2. Every check below holds at the moment of clearing and again at each hop, against the current snapshot and revocations.
+3. A reload, a block or a revocation between the two counts: the hop raises `ClearanceBroken` and nothing is sent.
+
+Which label a request has is decided in `classification`, which deployment is tried first in `routing`; the addresses of a
+zone are checked at connect by the upstream adapter, with the `Zone` that the `Cleared` carries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from douane.core.digest import digest
+from douane.core.label import Label
+from douane.core.models.catalogue import Deployment
+from douane.core.reason import Reason
+from douane.core.traffic.snapshot import Key, Snapshot
+from douane.core.zone import Zone
+from douane.errors import ClearanceBroken
+
+_SEAL = object()
+
+
+@dataclass(frozen=True, slots=True)
+class Revocations:
+    """What has been withdrawn at run time: keys by digest, deployments by name. It outlives reloads."""
+
+    keys: frozenset[str] = frozenset()
+    deployments: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Cleared:
+    """A payload's permit for one deployment. Only this module can make one."""
+
+    label: Label
+    deployment: Deployment
+    zone: Zone
+    key: Key
+    route: str
+    snapshot_version: str
+    payload_digest: str
+    seal: object
+
+    def __post_init__(self) -> None:
+        if self.seal is not _SEAL:
+            raise TypeError("Cleared is made by douane.core.traffic.clearance alone")
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """What is asked to pass: the facts that each check looks at, with `snapshot` and `revoked` as they are now."""
+
+    label: Label
+    deployment: str
+    key: Key
+    route: str
+    snapshot: Snapshot
+    revoked: Revocations
+
+
+def _deployment_serves_the_route(p: Passage) -> Reason | None:
+    route = p.snapshot.routes.get(p.route)
+    if p.deployment in p.snapshot.deployments and route is not None and p.deployment in route.deployments:
+        return None
+    return Reason(
+        "not_in_route",
+        "A request goes only to deployments of its route.",
+        f"Deployment `{p.deployment}` does not belong to route `{p.route}`.",
+        f"Add it to `routes.{p.route}.deployments`.",
+    )
+
+
+def _zone_takes_the_label(p: Passage) -> Reason | None:
+    zone = p.snapshot.zones[p.snapshot.deployments[p.deployment].zone]
+    if zone.clearance.permits(p.label):
+        return None
+    return Reason(
+        "label_not_cleared",
+        "Content goes only to zones cleared for its label.",
+        f"Deployment `{p.deployment}` may not receive `{p.label}` content: zone `{zone.name}` is cleared for `{zone.clearance}`.",
+        f"Add a deployment in a zone cleared for `{p.label}` to route `{p.route}`.",
+    )
+
+
+def _key_may_use_the_route(p: Passage) -> Reason | None:
+    if p.key.routes is None or p.route in p.key.routes:
+        return None
+    return Reason(
+        "forbidden_route",
+        "A key uses only the routes it was given.",
+        f"Key `{p.key.name}` has no access to this route.",
+        "Ask for a key with that route.",
+    )
+
+
+def _key_may_use_the_zone(p: Passage) -> Reason | None:
+    zone = p.snapshot.deployments[p.deployment].zone
+    if p.key.zones is None or zone in p.key.zones:
+        return None
+    return Reason(
+        "zone_not_in_key",
+        "A key uses only the zones it was given.",
+        f"Key `{p.key.name}` may not use zone `{zone}`.",
+        f"Add `{zone}` to the key's zones.",
+    )
+
+
+def _key_is_not_revoked(p: Passage) -> Reason | None:
+    if p.key.digest not in p.revoked.keys:
+        return None
+    return Reason("key_revoked", "A revoked key sends nothing.", f"Key `{p.key.name}` was revoked.", "Use another key.")
+
+
+def _deployment_is_not_blocked(p: Passage) -> Reason | None:
+    if p.deployment not in p.revoked.deployments:
+        return None
+    return Reason(
+        "blocked",
+        "A blocked deployment receives nothing.",
+        f"Deployment `{p.deployment}` is blocked.",
+        "Find why in the receipts, then unblock it.",
+    )
+
+
+def _assurance_is_routable(p: Passage) -> Reason | None:
+    deployment = p.snapshot.deployments[p.deployment]
+    if deployment.assurance.routable(allow_unchecked=p.snapshot.policy.allow_unchecked):
+        return None
+    return Reason(
+        "not_verified",
+        "Unverified weights are not routable.",
+        f"Deployment `{p.deployment}` has assurance `{deployment.assurance}`.",
+        'Verify its model; for a trial set `assurance = "unchecked"` and `policy.allow_unchecked = true`.',
+    )
+
+
+CHECKS: tuple[Callable[[Passage], Reason | None], ...] = (
+    _deployment_serves_the_route,
+    _zone_takes_the_label,
+    _key_may_use_the_route,
+    _key_may_use_the_zone,
+    _key_is_not_revoked,
+    _deployment_is_not_blocked,
+    _assurance_is_routable,
+)
+"""All that must hold, in this order: the first one makes sure that the rest find the deployment."""
+
+
+def refusal(passage: Passage) -> Reason | None:
+    """Return why the passage is not allowed, or None where every check holds."""
+    for check in CHECKS:
+        reason = check(passage)
+        if reason is not None:
+            return reason
+    return None
+
+
+def clear(passage: Passage, payload: bytes) -> Cleared | Reason:
+    """Return the permit for exactly this payload, or the reason why there is none."""
+    reason = refusal(passage)
+    if reason is not None:
+        return reason
+    deployment = passage.snapshot.deployments[passage.deployment]
+    return Cleared(
+        passage.label,
+        deployment,
+        passage.snapshot.zones[deployment.zone],
+        passage.key,
+        passage.route,
+        passage.snapshot.version,
+        digest(payload),
+        _SEAL,
+    )
+
+
+def confirm(cleared: Cleared, payload: bytes, current: Snapshot, revoked: Revocations) -> None:
+    """Check a permit again, at the hop, against what is true now; raise `ClearanceBroken` where it no longer holds."""
+    if cleared.snapshot_version != current.version:
+        raise ClearanceBroken(
+            "The configuration changed after this request was cleared.",
+            "It is decided again; nothing was sent.",
+            rule="A permit holds for one configuration.",
+        )
+    if cleared.payload_digest != digest(payload):
+        raise ClearanceBroken(
+            "The bytes to send are not those that were cleared.",
+            "Report this: it is a fault of the gateway.",
+            rule="A permit holds for one payload.",
+        )
+    reason = refusal(Passage(cleared.label, cleared.deployment.name, cleared.key, cleared.route, current, revoked))
+    if reason is not None:
+        raise ClearanceBroken(reason.fact, reason.fix, rule=reason.rule)

@@ -1,0 +1,65 @@
+"""Zones of trust: who may take what, and the networks that a zone is held to (law 1, last point).
+
+A premises zone names its networks. A zone that names networks is held to them. A zone off the premises that names
+none is held to public addresses: never private, loopback, link-local, metadata, carrier or tunnelled ones (RFC 6890,
+RFC 6598, RFC 6052, RFC 3056, RFC 4380).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
+
+from douane.core.label import Clearance
+
+Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
+
+_NEVER_PUBLIC: tuple[Network, ...] = tuple(
+    ip_network(text)
+    for text in (
+        "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24",
+        "192.0.2.0/24", "192.31.196.0/24", "192.52.193.0/24", "192.88.99.0/24", "192.168.0.0/16", "192.175.48.0/24",
+        "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4",
+        "::/96", "::ffff:0:0/96", "64:ff9b::/96", "64:ff9b:1::/48", "100::/64", "2001::/23", "2001:db8::/32", "2002::/16",
+        "3fff::/20", "5f00::/16", "fc00::/7", "fe80::/10", "fec0::/10", "ff00::/8",
+    )
+)  # fmt: skip
+
+
+def is_public(address: Address) -> bool:
+    """Tell whether an address may be dialled by a zone that names no networks."""
+    return not any(address in network for network in _NEVER_PUBLIC if network.version == address.version)
+
+
+@dataclass(frozen=True, slots=True)
+class Zone:
+    """A place that content may be sent to, and what is known of who runs it."""
+
+    name: str
+    premises: bool
+    clearance: Clearance
+    networks: tuple[Network, ...] = ()
+    country: str | None = None
+    operator: str | None = None
+    legal_parent: str | None = None
+    retention_days: int | None = None
+    trains_on_content: bool | None = None
+    certifications: tuple[Certification, ...] = ()
+
+    def admits(self, address: Address) -> bool:
+        """Tell whether a connection of this zone may go to `address`; an IPv4 address mapped into IPv6 counts as itself."""
+        if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+            address = address.ipv4_mapped
+        if self.networks:
+            return any(address in network for network in self.networks if network.version == address.version)
+        return not self.premises and is_public(address)
+
+
+@dataclass(frozen=True, slots=True)
+class Certification:
+    """A certificate that a zone's operator holds, until `expires` (ISO date)."""
+
+    name: str
+    expires: str
+    source: str

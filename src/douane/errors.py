@@ -1,0 +1,174 @@
+"""The one family of errors. Every error says what broke which rule, and what would allow it.
+
+Rules kept here:
+1. An error cannot be built without `problem` (the rule and the fact) and `fix` (an action).
+2. The family is flat: a class per `code`; `code` and `status` are the outside contract (docs/reference/errors.md).
+3. A problem never quotes content of a request. Values are quoted only from configuration or a closed vocabulary.
+
+How an error looks in a protocol is left to `douane.wire.error_body`; which errors are retried, to `douane.gateway`.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class DouaneError(Exception):
+    """Base of the family; never raised itself.
+
+    `rule` names the law or check in a few words, `param` the field at fault (a JSON pointer or a setting's name).
+    """
+
+    code: ClassVar[str] = "internal"
+    status: ClassVar[int] = 500
+    type: ClassVar[str] = "api_error"
+    retry_is_useless: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        problem: str,
+        fix: str,
+        *,
+        rule: str = "",
+        param: str | None = None,
+        retry_after_s: float | None = None,
+    ) -> None:
+        super().__init__(f"{problem} {fix}")
+        self.problem = problem
+        self.fix = fix
+        self.rule = rule or self.code
+        self.param = param
+        self.retry_after_s = retry_after_s
+
+
+# --- the caller's side -------------------------------------------------------------------------------------------
+
+
+class Unauthenticated(DouaneError):
+    code, status, type, retry_is_useless = "unauthenticated", 401, "authentication_error", True
+
+
+class ForbiddenRoute(DouaneError):
+    code, status, type, retry_is_useless = "forbidden_route", 403, "permission_error", True
+
+
+class LabelNotCleared(DouaneError):
+    code, status, type, retry_is_useless = "label_not_cleared", 403, "permission_error", True
+
+
+class InvalidRequest(DouaneError):
+    code, status, type, retry_is_useless = "invalid_request", 400, "invalid_request_error", True
+
+
+class Unsupported(DouaneError):
+    code, status, type, retry_is_useless = "unsupported", 400, "invalid_request_error", True
+
+
+class NotFound(DouaneError):
+    code, status, type, retry_is_useless = "not_found", 404, "invalid_request_error", True
+
+
+class MethodNotAllowed(DouaneError):
+    code, status, type, retry_is_useless = "method_not_allowed", 405, "invalid_request_error", True
+
+
+class RequestTimeout(DouaneError):
+    code, status, type = "request_timeout", 408, "invalid_request_error"
+
+
+class IdempotencyConflict(DouaneError):
+    code, status, type, retry_is_useless = "idempotency_conflict", 409, "invalid_request_error", True
+
+
+class TooLarge(DouaneError):
+    code, status, type, retry_is_useless = "too_large", 413, "invalid_request_error", True
+
+
+class HeadersTooLarge(DouaneError):
+    code, status, type, retry_is_useless = "headers_too_large", 431, "invalid_request_error", True
+
+
+class RateLimited(DouaneError):
+    code, status, type = "rate_limited", 429, "rate_limit_error"
+
+
+class BudgetExhausted(DouaneError):
+    code, status, type, retry_is_useless = "budget_exhausted", 429, "insufficient_quota", True
+
+
+# --- our side ----------------------------------------------------------------------------------------------------
+
+
+class Internal(DouaneError):
+    code, status, type = "internal", 500, "api_error"
+
+
+class NoClearedDeployment(DouaneError):
+    code, status, type = "no_cleared_deployment", 503, "api_error"
+
+
+class Overloaded(DouaneError):
+    code, status, type = "overloaded", 503, "api_error"
+
+
+class ConfigurationError(DouaneError):
+    """One problem of the configuration. `param` is the dotted setting."""
+
+    code, status, type = "configuration", 500, "configuration_error"
+
+
+class ConfigurationErrors(DouaneError):
+    """Every problem of a configuration at once; `problems` is never empty."""
+
+    code, status, type = "configuration", 500, "configuration_error"
+
+    def __init__(self, problems: tuple[ConfigurationError, ...]) -> None:
+        count = len(problems)
+        super().__init__(
+            f"The configuration has {count} problem{'s' if count > 1 else ''}.",
+            "Mend each of them; `douane check` shows them all.",
+            rule="configuration",
+        )
+        self.problems = problems
+
+
+class StoreFailed(DouaneError):
+    """The ledger or the key store cannot promise durability; nothing more is acknowledged."""
+
+    code, status, type = "overloaded", 503, "api_error"
+
+
+class EngineFailed(DouaneError):
+    code, status, type = "overloaded", 503, "api_error"
+
+
+# --- the upstream's side -----------------------------------------------------------------------------------------
+
+
+class UpstreamFailed(DouaneError):
+    """An upstream did not answer, or not in its protocol.
+
+    `stage` says how far the attempt came: connect, send, head, body.
+    """
+
+    code, status, type = "upstream_failed", 502, "api_error"
+
+    def __init__(
+        self, problem: str, fix: str, *, stage: str, rule: str = "", retry_after_s: float | None = None
+    ) -> None:
+        super().__init__(problem, fix, rule=rule or "upstream", retry_after_s=retry_after_s)
+        self.stage = stage
+
+
+class UpstreamTimeout(UpstreamFailed):
+    code, status = "upstream_timeout", 504
+
+
+class AddressNotAllowed(UpstreamFailed):
+    """A resolved address lies outside the zone's networks: the connection is not made."""
+
+
+class ClearanceBroken(DouaneError):
+    """A hop was asked to send what is not, or no longer, cleared. Nothing was sent."""
+
+    code, status, type = "no_cleared_deployment", 503, "api_error"

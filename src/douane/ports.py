@@ -1,0 +1,171 @@
+"""What the shell provides to the house, narrow and in the caller's words.
+
+Each port has a real adapter in `douane.adapters`, a shipped fake in `douane.testing`, and one contract suite for both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Mapping
+from typing import Any, Protocol
+
+from douane.core.finding import Failure, Inspection
+from douane.core.reason import Reason
+from douane.core.receipt import Intent, Outcome, Refusal
+from douane.core.traffic.clearance import Cleared, Revocations
+from douane.core.traffic.snapshot import Key, Snapshot
+from douane.errors import StoreFailed
+from douane.wire.call import Call
+
+
+class Clock(Protocol):
+    """The only source of time."""
+
+    def now_us(self) -> int:
+        """Return Unix time in microseconds: for records and expiry."""
+
+    def monotonic_s(self) -> float:
+        """Return seconds from an arbitrary start that never go back: for deadlines and windows."""
+
+
+class Ids(Protocol):
+    """The only source of identifiers and chance."""
+
+    def request_id(self) -> str:
+        """Return a new identifier, unique and sortable by time of making."""
+
+    def chance(self) -> float:
+        """Return a number in [0, 1), for weights and back-off."""
+
+
+class Answer(Protocol):
+    """An upstream's answer, from its status line on. Whoever holds it ends it: read to the end, or `abort`."""
+
+    status: int
+    headers: Mapping[str, str]
+    """Names in lower case; a repeated name's values joined by ", "."""
+    peer: str
+    """Who answered: address and port, and with TLS the SHA-256 of the certificate's public key."""
+
+    async def chunk(self) -> bytes:
+        """Return what has arrived of the body, at least one byte, all that lies in the buffer; b"" at its clean end.
+
+        Raises UpstreamFailed where the connection breaks or a bound is passed, UpstreamTimeout at a deadline.
+        """
+
+    async def body(self, limit: int) -> bytes:
+        """Return the whole body; UpstreamFailed where it is longer than `limit` bytes."""
+
+    def abort(self) -> None:
+        """Close the connection at once. Harmless after the end."""
+
+
+class Upstream(Protocol):
+    """The only way to the outside. It takes nothing that is not cleared."""
+
+    async def send(self, cleared: Cleared, call: Call, *, total_s: float) -> Answer:
+        """Send the payload to the cleared deployment and return its answer once the head is there.
+
+        Checks the payload's digest against the permit, and each resolved address against the permit's zone.
+        `total_s` bounds the whole exchange; the deployment's own deadlines bound its parts.
+        Raises ClearanceBroken, AddressNotAllowed, UpstreamFailed, UpstreamTimeout. Cancelling closes the connection.
+        """
+
+    async def aclose(self) -> None:
+        """Close every pooled connection."""
+
+
+class Ledger(Protocol):
+    """The write-ahead ledger. One per gateway process; one chain per ledger."""
+
+    def intend(self, intent: Intent) -> Awaitable[None]:
+        """Record an intent; the awaitable ends once it is durable, and raises StoreFailed where it can't be."""
+
+    def conclude(self, outcome: Outcome) -> Awaitable[None]:
+        """Record an outcome; recorded even if nobody awaits."""
+
+    def refuse(self, refusal: Refusal) -> Awaitable[None]:
+        """Record a refusal; recorded even if nobody awaits."""
+
+    @property
+    def failure(self) -> StoreFailed | None:
+        """Why the ledger takes nothing at present, or None."""
+
+    async def spent_micro(self, key: str, since_us: int) -> Mapping[str, int]:
+        """Return what a key has spent since a time, by currency, settled requests only."""
+
+    async def aclose(self) -> None:
+        """Write what is waiting, then stop."""
+
+
+class Keys(Protocol):
+    """The virtual keys of configuration and store together, in memory."""
+
+    def find(self, digest: str) -> Key | None:
+        """Return the key whose secret has this SHA-256, expired and revoked ones included."""
+
+    def revocations(self) -> Revocations:
+        """Return what is withdrawn now."""
+
+
+class Snapshots(Protocol):
+    """The current compiled configuration."""
+
+    def current(self) -> Snapshot:
+        """Return it. A reload swaps it between two calls."""
+
+
+class Reservation(Protocol):
+    """What a request holds of its key's limits until it is settled."""
+
+    def settle(self, tokens: int, cost_micro: int) -> None:
+        """Replace what was held by what was used. Harmless a second time."""
+
+    def release(self) -> None:
+        """Give back everything: the request cost nothing. Harmless after `settle`."""
+
+
+class LimitBook(Protocol):
+    """Requests and tokens per minute, concurrency and money per key: reserve, then settle (law 7)."""
+
+    def reserve(self, key: Key, tokens: int, cost_micro: int) -> Reservation | Reason:
+        """Hold a request, `tokens` and `cost_micro` (in the budget's currency), or say what is exhausted.
+
+        A reason's code is `rate_limited` or `budget_exhausted`; nothing is held then.
+        """
+
+    def remaining(self, key: Key) -> Mapping[str, tuple[int, int, float]]:
+        """Return for `requests` and `tokens`, where limited: the limit, what remains, and seconds until it is full."""
+
+
+class Inspector(Protocol):
+    """Reads a request's content."""
+
+    async def inspect(self, value: Mapping[str, Any], size_bytes: int) -> Inspection | Failure:
+        """Inspect every leaf of a parsed body. Never raises for content; a late or broken layer is a Failure."""
+
+
+class Engine(Protocol):
+    """A model server that runs beside the gateway, as a supervised child."""
+
+    async def start(self) -> str:
+        """Check the weights, start, wait until ready; return the base URL. Raises EngineFailed."""
+
+    @property
+    def ready(self) -> bool:
+        """Tell whether it answers now."""
+
+    async def stop(self) -> None:
+        """End it, and wait until it is gone."""
+
+
+class Telemetry(Protocol):
+    """Counts and lines; never content (law 9)."""
+
+    def settled(self, outcome: Outcome, endpoint: str) -> None:
+        """Count an attempt that ended."""
+
+    def refused(self, refusal: Refusal) -> None:
+        """Count a request that caused no attempt."""
+
+    def classified(self, level: int, findings: int, seconds: float) -> None:
+        """Count an inspection."""
