@@ -14,7 +14,7 @@ def digest(data: bytes) -> str:
 
 
 def canonical(value: Any) -> bytes:
-    """Return the canonical JSON of plain values (dict with string keys, list, str, int, bool, None): sorted keys, no spaces.
+    """Return the canonical JSON of plain values (dict, list, str, int, bool, None): sorted keys, no spaces.
 
     Equal to RFC 8785 for these types where keys are ASCII; floats do not belong into what is hashed.
     """

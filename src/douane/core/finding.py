@@ -13,7 +13,7 @@ FINDING_TYPES: tuple[str, ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One hit. `start` and `end` count Unicode code points of the leaf at the JSON `pointer` (RFC 6901; "" for bare text).
+    """One hit. `start` and `end` count code points of the leaf at the JSON `pointer` (RFC 6901; "" for bare text).
 
     A pointer that names an object's key rather than its value ends in `~key` (no RFC 6901 pointer can).
     `detail` is a word of a closed vocabulary that refines the type (a mark's name, a vendor of secrets), or "".

@@ -75,7 +75,7 @@ def join(labels: Iterable[Label]) -> Label:
 
 @dataclass(frozen=True, slots=True)
 class Clearance:
-    """What a zone may take: labels up to `level` whose compartments are all listed, or any where `every_compartment`."""
+    """What a zone may take: labels up to `level` whose compartments it lists, or any where `every_compartment`."""
 
     level: Level
     compartments: frozenset[str] = frozenset()

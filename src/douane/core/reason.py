@@ -9,7 +9,7 @@ from douane.errors import DouaneError
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """`code` from a closed vocabulary, the `rule` applied, the `fact` found (never content), the `fix` that would change it."""
+    """`code` of a closed vocabulary, the `rule` applied, the `fact` found (never content), the `fix` that would help."""
 
     code: str
     rule: str

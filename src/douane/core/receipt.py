@@ -56,7 +56,7 @@ class Intent(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """How an attempt ended. `error_code` is "" where it ended well; `upstream` is the peer: address and TLS key digest."""
+    """How an attempt ended. `error_code` is "" where it ended well; `upstream` is the peer's address and TLS key digest."""
 
     request_id: str
     attempt: int
@@ -107,7 +107,7 @@ Record = Intent | Outcome | Refusal
 
 
 def record_body(kind: str, chain: str, seq: int, before: str, record: Record) -> bytes:
-    """Return the bytes that record number `seq` of `chain` hashes: canonical JSON of all its fields and the hash before."""
+    """Return the bytes that record `seq` of `chain` hashes: canonical JSON of all its fields and the hash before."""
     fields: dict[str, Any] = record._asdict()
     fields["kind"], fields["chain"], fields["seq"], fields["before"] = kind, chain, seq, before
     return canonical(fields)

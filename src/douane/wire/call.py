@@ -1,4 +1,4 @@
-"""What is asked of us, what we ask of an upstream, and what it says it used: the values that wire hands to the gateway."""
+"""What is asked of us, what we ask of an upstream, what it says it used: the values that wire hands to the gateway."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ class Ask:
 
     `value` is the parsed body: what is classified, and the only source of what is sent. `model` is the route's name.
     `include_usage` tells whether the client asked for usage in its stream. `choices` is `n`. `max_output_tokens` is per
-    choice, None where the client named none. `needs` holds capability words: tools, tools-forced, json_schema, logprobs,
-    choices. `input_count` is the number of inputs of an embeddings request, else 1.
+    choice, None where the client named none. `needs` holds capability words: tools, tools-forced, json_schema,
+    logprobs, choices. `input_count` is the number of inputs of an embeddings request, else 1.
     """
 
     endpoint: Endpoint
@@ -31,7 +31,7 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One HTTP request to an upstream: a path below its endpoint's own, headers without host and length, and the payload."""
+    """One HTTP request to an upstream: path below its endpoint's own, headers without host and length, payload."""
 
     method: str
     path: str
@@ -51,9 +51,9 @@ class Usage:
 class Fault:
     """An upstream's refusal, read from its status, headers and body.
 
-    `code` and `status` are ours (`upstream_failed`, `rate_limited`, `invalid_request`, ...). `message` is the upstream's
-    own text, bounded; it goes to the caller at most, never to a log (law 9). `retryable`: another attempt, here or elsewhere,
-    may succeed. `elsewhere_only`: another deployment may succeed, the same one will not (a wrong credential).
+    `code` and `status` are ours (`upstream_failed`, `rate_limited`, `invalid_request`, ...). `message` is the
+    upstream's own text, bounded; it goes to the caller at most, never to a log (law 9). `retryable`: another attempt,
+    here or elsewhere, may succeed. `elsewhere_only`: another deployment may succeed, the same one will not (a wrong credential).
     """
 
     status: int

@@ -29,7 +29,7 @@ class Assurance(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A catalogue entry. `names` maps an upstream kind to what that platform calls the model; None cells are unknown."""
+    """A catalogue entry. `names` maps an upstream kind to what that platform calls the model; None is unknown."""
 
     id: str
     family: str

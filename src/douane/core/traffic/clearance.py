@@ -2,11 +2,11 @@
 
 Rules enforced:
 1. A payload goes to a deployment only with a `Cleared` made here for that label, deployment, snapshot and payload.
-2. Every check below holds at the moment of clearing and again at each hop, against the current snapshot and revocations.
+2. Every check below holds when clearing and again at each hop, against the current snapshot and revocations.
 3. A reload, a block or a revocation between the two counts: the hop raises `ClearanceBroken` and nothing is sent.
 
-Which label a request has is decided in `classification`, which deployment is tried first in `routing`; the addresses of a
-zone are checked at connect by the upstream adapter, with the `Zone` that the `Cleared` carries.
+Which label a request has is decided in `classification`, which deployment is tried first in `routing`; the addresses of
+a zone are checked at connect by the upstream adapter, with the `Zone` that the `Cleared` carries.
 """
 
 from __future__ import annotations
@@ -82,7 +82,8 @@ def _zone_takes_the_label(p: Passage) -> Reason | None:
     return Reason(
         "label_not_cleared",
         "Content goes only to zones cleared for its label.",
-        f"Deployment `{p.deployment}` may not receive `{p.label}` content: zone `{zone.name}` is cleared for `{zone.clearance}`.",
+        f"Deployment `{p.deployment}` may not receive `{p.label}` content: "
+        f"zone `{zone.name}` is cleared for `{zone.clearance}`.",
         f"Add a deployment in a zone cleared for `{p.label}` to route `{p.route}`.",
     )
 

@@ -87,7 +87,7 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """Exchange rates: `micro[(a, b)]` is how many micro-units of b one unit of a is worth; with their source and date."""
+    """Exchange rates: `micro[(a, b)]` is how many micro-units of b one unit of a is worth; with source and date."""
 
     micro: Mapping[tuple[str, str], int] = field(default_factory=dict)
     source: str = ""
