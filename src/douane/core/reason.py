@@ -9,7 +9,7 @@ from douane.errors import DouaneError
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """`code` of a closed vocabulary, the `rule` applied, the `fact` found (never content), the `fix` that would help."""
+    """`code` of a closed vocabulary, the `rule` applied, the `fact` found (never content), the `fix` that helps."""
 
     code: str
     rule: str

@@ -56,7 +56,7 @@ class Intent(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """How an attempt ended. `error_code` is "" where it ended well; `upstream` is the peer's address and TLS key digest."""
+    """How an attempt ended. `error_code` is "" where it ended well; `upstream` is the peer: address, TLS key digest."""
 
     request_id: str
     attempt: int
