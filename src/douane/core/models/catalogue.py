@@ -105,3 +105,21 @@ class Deployment:
     lock: str | None = None
     ca_file: str | None = None
     options: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class KindFacts:
+    """What is known of an upstream kind before any deployment of it exists.
+
+    `managed`: others run it, so its weights cannot be checked. `broker`: its default address spreads requests over
+    several providers, so one must be pinned. `supervised`: the gateway starts it itself, after checking its weights.
+    `options` are the words that a deployment's `options` may hold, each with one line of help.
+    """
+
+    managed: bool
+    default_base_url: str | None
+    needs_api_key: bool
+    capabilities: Capabilities
+    broker: bool = False
+    supervised: bool = False
+    options: Mapping[str, str] = field(default_factory=dict)
