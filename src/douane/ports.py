@@ -9,11 +9,10 @@ from collections.abc import Awaitable, Mapping
 from typing import Any, Protocol
 
 from douane.core.finding import Failure, Inspection
-from douane.core.reason import Reason
 from douane.core.receipt import Intent, Outcome, Refusal
 from douane.core.traffic.clearance import Cleared, Revocations
 from douane.core.traffic.snapshot import Key, Snapshot
-from douane.errors import StoreFailed
+from douane.errors import BudgetExhausted, RateLimited, StoreFailed
 from douane.wire.call import Call
 
 
@@ -127,10 +126,10 @@ class Reservation(Protocol):
 class LimitBook(Protocol):
     """Requests and tokens per minute, concurrency and money per key: reserve, then settle (law 7)."""
 
-    def reserve(self, key: Key, tokens: int, cost_micro: int) -> Reservation | Reason:
+    def reserve(self, key: Key, tokens: int, cost_micro: int) -> Reservation | RateLimited | BudgetExhausted:
         """Hold a request, `tokens` and `cost_micro` (in the budget's currency), or say what is exhausted.
 
-        A reason's code is `rate_limited` or `budget_exhausted`; nothing is held then.
+        An error is returned, not raised; nothing is held then.
         """
 
     def remaining(self, key: Key) -> Mapping[str, tuple[int, int, float]]:

@@ -53,7 +53,7 @@ class Cleared:
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """What is asked to pass: the facts that each check looks at, with `snapshot` and `revoked` as they are now."""
+    """What is asked to pass: the facts that each check looks at, `snapshot`, `revoked` and `now_s` (Unix) as of now."""
 
     label: Label
     deployment: str
@@ -61,6 +61,7 @@ class Passage:
     route: str
     snapshot: Snapshot
     revoked: Revocations
+    now_s: int
 
 
 def _deployment_serves_the_route(p: Passage) -> Reason | None:
@@ -117,6 +118,14 @@ def _key_is_not_revoked(p: Passage) -> Reason | None:
     return Reason("key_revoked", "A revoked key sends nothing.", f"Key `{p.key.name}` was revoked.", "Use another key.")
 
 
+def _key_has_not_expired(p: Passage) -> Reason | None:
+    if p.key.expires_at is None or p.now_s < p.key.expires_at:
+        return None
+    return Reason(
+        "key_expired", "An expired key sends nothing.", f"Key `{p.key.name}` has expired.", "Use another key."
+    )
+
+
 def _deployment_is_not_blocked(p: Passage) -> Reason | None:
     if p.deployment not in p.revoked.deployments:
         return None
@@ -146,6 +155,7 @@ CHECKS: tuple[Callable[[Passage], Reason | None], ...] = (
     _key_may_use_the_route,
     _key_may_use_the_zone,
     _key_is_not_revoked,
+    _key_has_not_expired,
     _deployment_is_not_blocked,
     _assurance_is_routable,
 )
@@ -179,7 +189,7 @@ def clear(passage: Passage, payload: bytes) -> Cleared | Reason:
     )
 
 
-def confirm(cleared: Cleared, payload: bytes, current: Snapshot, revoked: Revocations) -> None:
+def confirm(cleared: Cleared, payload: bytes, current: Snapshot, revoked: Revocations, now_s: int) -> None:
     """Check a permit again, at the hop, against what is true now; raise `ClearanceBroken` where it no longer holds."""
     if cleared.snapshot_version != current.version:
         raise ClearanceBroken(
@@ -193,6 +203,8 @@ def confirm(cleared: Cleared, payload: bytes, current: Snapshot, revoked: Revoca
             "Report this: it is a fault of the gateway.",
             rule="A permit holds for one payload.",
         )
-    reason = refusal(Passage(cleared.label, cleared.deployment.name, cleared.key, cleared.route, current, revoked))
+    reason = refusal(
+        Passage(cleared.label, cleared.deployment.name, cleared.key, cleared.route, current, revoked, now_s)
+    )
     if reason is not None:
         raise ClearanceBroken(reason.fact, reason.fix, rule=reason.rule)

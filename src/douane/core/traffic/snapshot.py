@@ -103,7 +103,10 @@ class Rates:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """`version` is the digest of all that was compiled: two snapshots with one version decide alike."""
+    """`version` is the digest of all that was compiled: two snapshots with one version decide alike.
+
+    `compartments` are those that the configuration declares beside Douane's own.
+    """
 
     version: str
     zones: Mapping[str, Zone]
@@ -112,3 +115,4 @@ class Snapshot:
     keys: Mapping[str, Key]
     policy: Policy
     rates: Rates = Rates()
+    compartments: frozenset[str] = frozenset()

@@ -1,0 +1,136 @@
+"""Limits and budgets of one gateway process, in memory: the `LimitBook` port.
+
+Held for the life of the process. What a key has spent in its running period comes from the ledger once, by `load`.
+Further gateway processes would each have a book of their own: `up --workers` above 1 asks for a shared one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from douane.core.traffic.limits import Purse, Window, period_end_s, period_of
+from douane.core.traffic.snapshot import Budget, Key
+from douane.errors import BudgetExhausted, RateLimited
+from douane.ports import Clock
+
+
+class _Account:
+    """The state of one key."""
+
+    __slots__ = ("in_flight", "purse", "requests", "tokens")
+
+    def __init__(self) -> None:
+        self.requests = Window()
+        self.tokens = Window()
+        self.in_flight = 0
+        self.purse = Purse()
+
+
+class Hold:
+    """The `Reservation` port: what one request holds."""
+
+    __slots__ = ("_account", "_clock", "_cost_micro", "_counted", "_open", "_second", "_tokens")
+
+    def __init__(self, account: _Account, clock: Clock, second: int, tokens: int, cost_micro: int) -> None:
+        self._account, self._clock = account, clock
+        self._second, self._tokens, self._cost_micro = second, tokens, cost_micro
+        self._open = True
+
+    def settle(self, tokens: int, cost_micro: int) -> None:
+        if not self._open:
+            return
+        self._open = False
+        account = self._account
+        account.in_flight -= 1
+        account.purse = account.purse.settle(self._cost_micro, cost_micro)
+        if self._tokens >= tokens:
+            account.tokens = account.tokens.correct(self._second, tokens - self._tokens)
+        else:
+            account.tokens = account.tokens.at(int(self._clock.monotonic_s())).take(tokens - self._tokens)
+
+    def release(self) -> None:
+        if self._open:
+            self._account.requests = self._account.requests.correct(self._second, -1)
+            self.settle(0, 0)
+
+
+class MemoryLimits:
+    """One account for each key, by name."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._accounts: dict[str, _Account] = {}
+
+    def load(self, key: Key, spent_micro: int) -> None:
+        """Say what a key had spent in its running period when the process began."""
+        if key.budget is not None:
+            period = period_of(self._clock.now_us() // 1_000_000, key.budget.per)
+            self._account(key).purse = Purse(period, spent_micro)
+
+    def reserve(self, key: Key, tokens: int, cost_micro: int) -> Hold | RateLimited | BudgetExhausted:
+        account = self._account(key)
+        second = int(self._clock.monotonic_s())
+        limits = key.limits
+        if limits.concurrent is not None and account.in_flight >= limits.concurrent:
+            return _limited(key, "concurrent requests", limits.concurrent, 1.0)
+        requests = account.requests.at(second)
+        if limits.requests_per_minute is not None and requests.used + 1 > limits.requests_per_minute:
+            wait_s = requests.seconds_until(1, limits.requests_per_minute)
+            return _limited(key, "requests per minute", limits.requests_per_minute, wait_s)
+        held_tokens = account.tokens.at(second)
+        if limits.tokens_per_minute is not None and held_tokens.used + tokens > limits.tokens_per_minute:
+            wait_s = held_tokens.seconds_until(tokens, limits.tokens_per_minute)
+            return _limited(key, "tokens per minute", limits.tokens_per_minute, wait_s)
+        if key.budget is not None:
+            now_s = self._clock.now_us() // 1_000_000
+            purse = account.purse.at(period_of(now_s, key.budget.per))
+            if cost_micro > purse.left_micro(key.budget.amount_micro):
+                return _exhausted(key, key.budget, period_end_s(now_s, key.budget.per) - now_s)
+            account.purse = purse.reserve(cost_micro)
+        account.requests = requests.take(1)
+        account.tokens = held_tokens.take(tokens)
+        account.in_flight += 1
+        return Hold(account, self._clock, second, tokens, cost_micro)
+
+    def remaining(self, key: Key) -> Mapping[str, tuple[int, int, float]]:
+        limits = key.limits
+        if limits.requests_per_minute is None and limits.tokens_per_minute is None:
+            return {}
+        account = self._account(key)
+        second = int(self._clock.monotonic_s())
+        found: dict[str, tuple[int, int, float]] = {}
+        for name, limit, window in (
+            ("requests", limits.requests_per_minute, account.requests),
+            ("tokens", limits.tokens_per_minute, account.tokens),
+        ):
+            if limit is not None:
+                now = window.at(second)
+                found[name] = (limit, max(0, limit - now.used), now.seconds_until(limit, limit) if now.used else 0.0)
+        return found
+
+    def _account(self, key: Key) -> _Account:
+        account = self._accounts.get(key.name)
+        if account is None:
+            account = self._accounts[key.name] = _Account()
+        return account
+
+
+def _limited(key: Key, what: str, limit: int, wait_s: float) -> RateLimited:
+    fits = wait_s != float("inf")
+    return RateLimited(
+        f"Key `{key.name}` is limited to {limit} {what}."
+        + ("" if fits else " This request alone would need more than that."),
+        f"Try again in {max(1, round(wait_s))} seconds."
+        if fits
+        else "Send a shorter request or ask for a higher limit.",
+        rule="A key's limits are never overshot.",
+        retry_after_s=max(1.0, wait_s) if fits else None,
+    )
+
+
+def _exhausted(key: Key, budget: Budget, wait_s: int) -> BudgetExhausted:
+    return BudgetExhausted(
+        f"Key `{key.name}` has too little left of its budget for this {budget.per}.",
+        f"Ask for a higher budget, or wait for the next {budget.per}: it begins in {wait_s // 3600 + 1} hours.",
+        rule="A key's budget is never overspent.",
+    )

@@ -1,0 +1,247 @@
+"""Which deployments may take a request, and in which order they are tried: the Decision that `explain` prints too.
+
+Rules enforced:
+1. A candidate is allowed only where every check of `clearance` holds, it can do what is asked, and it is up.
+2. Order never matters for what is allowed: strategy, objective and wish only sort candidates that are allowed.
+3. Each refused candidate carries its reasons.
+
+A Decision permits nothing: the permit for a payload is made, and checked again at each hop, by `clearance`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from douane.core.label import Label
+from douane.core.models.catalogue import Deployment, ToolSupport
+from douane.core.reason import Reason
+from douane.core.traffic.clearance import Passage, Revocations, refusal
+from douane.core.traffic.latency import UNKNOWN_CONDITION, Condition
+from douane.core.traffic.snapshot import Key, Route, Snapshot, Strategy
+from douane.errors import DouaneError, LabelNotCleared, NoClearedDeployment, Unsupported
+
+_LABEL_CODES = frozenset({"label_not_cleared", "zone_not_in_key"})
+
+
+class Wish(StrEnum):
+    """What the caller says of its patience (`x-douane-latency`)."""
+
+    INTERACTIVE = "interactive"
+    STANDARD = "standard"
+    BATCH = "batch"
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What a request asks of a deployment. Token figures are estimates, for cost and time."""
+
+    endpoint: str
+    capabilities: frozenset[str] = frozenset()
+    input_tokens: int = 0
+    output_tokens: int = 0
+    wish: Wish = Wish.STANDARD
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A deployment of the route. `reasons` is empty where it is allowed."""
+
+    deployment: str
+    zone: str
+    reasons: tuple[Reason, ...] = ()
+
+    @property
+    def allowed(self) -> bool:
+        return not self.reasons
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The candidates, those allowed first and in the order in which they are tried."""
+
+    label: Label
+    route: str
+    candidates: tuple[Candidate, ...]
+
+    @property
+    def chosen(self) -> str | None:
+        """The deployment that is tried first."""
+        first = self.candidates[0] if self.candidates else None
+        return first.deployment if first is not None and first.allowed else None
+
+    def refusal(self) -> DouaneError | None:
+        """Return the error that tells the caller why nothing is allowed, or None where something is."""
+        if self.chosen is not None:
+            return None
+        rest = [c for c in self.candidates if c.reasons[0].code not in _LABEL_CODES]
+        if not rest:
+            facts = " ".join(dict.fromkeys(c.reasons[0].fact for c in self.candidates))
+            return LabelNotCleared(
+                f"No deployment of route `{self.route}` may take `{self.label}` content. {facts}",
+                f"Add a deployment in a zone cleared for `{self.label}` to route `{self.route}`.",
+                rule="Content goes only to zones cleared for its label.",
+            )
+        reasons = [c.reasons[0] for c in rest]
+        error = Unsupported if all(r.code == "capability" for r in reasons) else NoClearedDeployment
+        return error(
+            f"No deployment of route `{self.route}` that may take `{self.label}` content can serve this request now. "
+            + " ".join(dict.fromkeys(r.fact for r in reasons)),
+            " ".join(dict.fromkeys(r.fix for r in reasons)),
+            rule=reasons[0].rule,
+        )
+
+
+def decide(
+    label: Label,
+    need: Need,
+    route: Route,
+    key: Key,
+    snapshot: Snapshot,
+    revoked: Revocations,
+    conditions: Mapping[str, Condition],
+    *,
+    now_s: int,
+    monotonic_s: float,
+    chance: float,
+) -> Decision:
+    """Decide where a request may go. `now_s` is Unix time, `monotonic_s` the circuits' time, `chance` in [0, 1)."""
+    allowed: list[str] = []
+    refused: list[Candidate] = []
+    for name in route.deployments:
+        passage = Passage(label, name, key, route.name, snapshot, revoked, now_s)
+        reason = refusal(passage)
+        if reason is None:
+            deployment = snapshot.deployments[name]
+            reason = _incapable(deployment, need) or _down(name, conditions.get(name), monotonic_s)
+        if reason is None:
+            allowed.append(name)
+        else:
+            zone = snapshot.deployments[name].zone if name in snapshot.deployments else ""
+            refused.append(Candidate(name, zone, (reason,)))
+    ordered = _order(allowed, need, route, snapshot, conditions, chance) if len(allowed) > 1 else allowed
+    return Decision(
+        label,
+        route.name,
+        (*(Candidate(name, snapshot.deployments[name].zone) for name in ordered), *refused),
+    )
+
+
+def _incapable(deployment: Deployment, need: Need) -> Reason | None:
+    can = deployment.capabilities
+    missing = None
+    if need.endpoint not in can.endpoints:
+        missing = need.endpoint
+    elif need.capabilities:
+        missing = next((word for word in sorted(need.capabilities) if not _has(deployment, word)), None)
+    if missing is None:
+        if can.context_tokens is None or need.input_tokens <= 4 * can.context_tokens:
+            return None
+        missing = f"a context beyond {can.context_tokens} tokens"
+    return Reason(
+        "capability",
+        "A request goes only to deployments that can do what it asks.",
+        f"Deployment `{deployment.name}` does not offer {missing}.",
+        "Ask for less, or add a deployment that offers it to the route.",
+    )
+
+
+def _has(deployment: Deployment, word: str) -> bool:
+    can = deployment.capabilities
+    match word:
+        case "tools" | "tools-forced":
+            return can.tools is not ToolSupport.NONE
+        case "json_schema":
+            return can.json_schema
+        case "logprobs":
+            return can.logprobs
+        case "choices":
+            return can.choices
+        case _:
+            return False
+
+
+def _down(name: str, condition: Condition | None, monotonic_s: float) -> Reason | None:
+    if condition is None or (condition.ready and not condition.circuit.is_open(monotonic_s)):
+        return None
+    fact = (
+        f"Deployment `{name}` failed {condition.circuit.failures} times in a row."
+        if condition.ready
+        else f"The engine of deployment `{name}` is not ready."
+    )
+    return Reason(
+        "down",
+        "A deployment that keeps failing is left alone for a while.",
+        fact,
+        "Try again shortly; `douane doctor` and the log tell what is wrong with it.",
+    )
+
+
+Rank = Callable[[str], tuple[float, ...]]
+
+
+def _order(
+    names: list[str],
+    need: Need,
+    route: Route,
+    snapshot: Snapshot,
+    conditions: Mapping[str, Condition],
+    chance: float,
+) -> list[str]:
+    """Sort by strategy, then those that miss the objective behind those that meet it; a batch wants the cheapest."""
+    strategy = Strategy.CHEAPEST if need.wish is Wish.BATCH else route.strategy
+    if need.wish is Wish.INTERACTIVE and strategy is Strategy.CHEAPEST and route.objective.ttft_ms is None:
+        strategy = Strategy.FASTEST
+    match strategy:
+        case Strategy.PRIORITY:
+            ordered = names
+        case Strategy.WEIGHTED:
+            ordered = _by_weight(names, snapshot, chance)
+        case Strategy.CHEAPEST:
+            ordered = sorted(names, key=lambda name: _cost(snapshot.deployments[name], need, snapshot))
+        case Strategy.FASTEST:
+            ordered = sorted(names, key=lambda name: _time(conditions.get(name, UNKNOWN_CONDITION), need))
+    if need.wish is Wish.BATCH:
+        return ordered
+    return sorted(ordered, key=lambda name: _misses(route, conditions.get(name, UNKNOWN_CONDITION)))
+
+
+def _misses(route: Route, condition: Condition) -> bool:
+    """Tell whether a deployment is known to miss the objective; one never measured gets its chance."""
+    pace, objective = condition.pace, route.objective
+    late_first = objective.ttft_ms is not None and pace.ttft_ms is not None and pace.ttft_ms > objective.ttft_ms
+    late_next = objective.tpot_ms is not None and pace.tpot_ms is not None and pace.tpot_ms > objective.tpot_ms
+    return late_first or late_next
+
+
+def _cost(deployment: Deployment, need: Need, snapshot: Snapshot) -> tuple[int, int]:
+    """Rank by cost: own hardware, which no token makes dearer, first; then by price; a price without a rate last."""
+    if deployment.price is None:
+        return (0, 0)
+    cost = deployment.price.cost_micro(max(need.input_tokens, 1), max(need.output_tokens, 1))
+    into = min({d.price.currency for d in snapshot.deployments.values() if d.price is not None})
+    converted = snapshot.rates.convert_micro(cost, deployment.price.currency, into)
+    return (2, cost) if converted is None else (1, converted)
+
+
+def _time(condition: Condition, need: Need) -> tuple[int, float]:
+    """Rank by expected time; one never measured first, so that it gets measured."""
+    expected = condition.pace.expected_ms(need.output_tokens)
+    return (0, 0.0) if expected is None else (1, expected)
+
+
+def _by_weight(names: list[str], snapshot: Snapshot, chance: float) -> list[str]:
+    """Draw without replacement by weight. One draw serves for all: within the part it fell into it is uniform again."""
+    rest = list(names)
+    drawn: list[str] = []
+    while rest:
+        weights = [snapshot.deployments[name].weight for name in rest]
+        point = chance * sum(weights)
+        index = 0
+        while index < len(rest) - 1 and point >= weights[index]:
+            point -= weights[index]
+            index += 1
+        chance = min(point / weights[index], 1.0 - 2**-53) if weights[index] else 0.0
+        drawn.append(rest.pop(index))
+    return drawn
