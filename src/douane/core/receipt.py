@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from typing import Any, Final, Literal, NamedTuple
 
+import orjson
+
 from douane.core.digest import canonical, digest
 
 GENESIS: Final = "0" * 64
@@ -103,7 +105,37 @@ class Refusal(NamedTuple):
     client_retry: int
 
 
-Record = Intent | Outcome | Refusal
+class Settlement(NamedTuple):
+    """Ends a request that was left between two attempts: its process died after one that did not settle it.
+
+    `attempt`, `deployment`, `zone` and `currency` are those of its last attempt. It costs nothing by itself.
+    """
+
+    request_id: str
+    attempt: int
+    at_us: int
+    key: str
+    owner: str
+    route: str
+    deployment: str
+    zone: str
+    currency: str | None
+    state: State
+    status: int
+    error_code: str
+
+
+Record = Intent | Outcome | Refusal | Settlement
+
+Kind = Literal["intent", "outcome", "refusal", "settlement"]
+
+SHAPES: Final[dict[str, type[Intent] | type[Outcome] | type[Refusal] | type[Settlement]]] = {
+    "intent": Intent,
+    "outcome": Outcome,
+    "refusal": Refusal,
+    "settlement": Settlement,
+}
+"""What each kind of chained record holds."""
 
 
 def record_body(kind: str, chain: str, seq: int, before: str, record: Record) -> bytes:
@@ -116,3 +148,15 @@ def record_body(kind: str, chain: str, seq: int, before: str, record: Record) ->
 def record_hash(body: bytes) -> str:
     """Return the hash that the next record of the chain names."""
     return digest(body)
+
+
+def read_body(body: bytes) -> tuple[str, str, int, str, Record]:
+    """Return kind, chain, seq, the hash before and the record that a body holds; ValueError where it holds none."""
+    fields = orjson.loads(body)
+    if not isinstance(fields, dict):
+        raise ValueError("a record is an object")
+    try:
+        kind, chain, seq, before = (fields.pop(name) for name in ("kind", "chain", "seq", "before"))
+        return kind, chain, seq, before, SHAPES[kind](**fields)
+    except (KeyError, TypeError) as cause:
+        raise ValueError("fields are missing or unknown") from cause
