@@ -48,7 +48,11 @@ class ToolSupport(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What a deployment can do. `endpoints` holds chat, completions, embeddings."""
+    """What a deployment can do. `endpoints` holds chat, completions, embeddings.
+
+    `counts_choices` tells whether its usage covers every choice where a request asks for several (`n` above 1); where
+    it does not, output tokens of such a request are counted or unknown, never taken from it (law 8).
+    """
 
     endpoints: frozenset[str]
     tools: ToolSupport = ToolSupport.NATIVE
@@ -56,6 +60,7 @@ class Capabilities:
     logprobs: bool = True
     choices: bool = True
     context_tokens: int | None = None
+    counts_choices: bool = True
 
 
 @dataclass(frozen=True, slots=True)
