@@ -15,7 +15,8 @@ class Ask:
     `value` is the parsed body: what is classified, and the only source of what is sent. `model` is the route's name.
     `include_usage` tells whether the client asked for usage in its stream. `choices` is `n`. `max_output_tokens` is per
     choice, None where the client named none. `needs` holds capability words: tools, tools-forced, json_schema,
-    logprobs, choices. `input_count` is the number of inputs of an embeddings request, else 1.
+    logprobs, choices. `input_count` is the number of inputs of an embeddings request, or of prompts of a completions
+    request, else 1: an answer holds `choices` times `input_count` choices.
     """
 
     endpoint: Endpoint
@@ -53,7 +54,8 @@ class Fault:
 
     `code` and `status` are ours (`upstream_failed`, `rate_limited`, `invalid_request`, ...). `message` is the
     upstream's own text, bounded; it goes to the caller at most, never to a log (law 9). `retryable`: another attempt,
-    here or elsewhere, may succeed. `elsewhere_only`: another deployment may succeed, the same one will not (a wrong credential).
+    here or elsewhere, may succeed. `elsewhere_only`: another deployment may succeed, the same one will not (a wrong
+    credential).
     """
 
     status: int
