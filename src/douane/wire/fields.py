@@ -211,9 +211,9 @@ KNOWN: Final[frozenset[str]] = frozenset(
         "add_generation_prompt", "continue_final_message", "add_special_tokens", "truncate_prompt_tokens",
         "prompt_logprobs", "return_token_ids", "separate_reasoning", "reasoning_format", "reasoning_budget", "mirostat",
         "mirostat_tau", "mirostat_eta", "mirostat_lr", "mirostat_target", "dry_multiplier", "dry_base",
-        "xtc_probability", "xtc_threshold", "samplers", "n_probs", "safe_prompt", "random_seed", "prompt_mode", "output_dimension",
-        "output_dtype", "context_length_exceeded_behavior", "prompt_truncate_len", "raw_output", "thinking",
-        "speculation", "typical_acceptance", "truncate", "decoder_input_details", "watermark",
+        "xtc_probability", "xtc_threshold", "samplers", "n_probs", "safe_prompt", "random_seed", "prompt_mode",
+        "output_dimension", "output_dtype", "context_length_exceeded_behavior", "prompt_truncate_len", "raw_output",
+        "thinking", "speculation", "typical_acceptance", "truncate", "decoder_input_details", "watermark",
         *REFUSED,
     }
 )  # fmt: skip
