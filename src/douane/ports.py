@@ -166,5 +166,5 @@ class Telemetry(Protocol):
     def refused(self, refusal: Refusal) -> None:
         """Count a request that caused no attempt."""
 
-    def classified(self, level: int, findings: int, seconds: float) -> None:
+    def classified(self, level: int, inspection: Inspection | Failure, seconds: float) -> None:
         """Count an inspection."""

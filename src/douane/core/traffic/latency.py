@@ -23,15 +23,15 @@ class Pace:
     ttft_ms: float | None = None
     tpot_ms: float | None = None
 
-    def after(self, ttft_ms: float, tpot_ms: float | None) -> Pace:
-        """Return the estimates with one more answer in them."""
+    def after(self, ttft_ms: float | None, tpot_ms: float | None) -> Pace:
+        """Return the estimates with one more answer in them; None where it did not show a figure."""
         return Pace(_blend(self.ttft_ms, ttft_ms), _blend(self.tpot_ms, tpot_ms))
 
     def expected_ms(self, output_tokens: int) -> float | None:
-        """Return the expected time for an answer of that many tokens; None where the first byte was never measured."""
-        if self.ttft_ms is None:
+        """Return the expected time for an answer of that many tokens; None where nothing was ever measured."""
+        if self.ttft_ms is None and self.tpot_ms is None:
             return None
-        return self.ttft_ms + (self.tpot_ms or 0.0) * output_tokens
+        return (self.ttft_ms or 0.0) + (self.tpot_ms or 0.0) * output_tokens
 
 
 def _blend(old: float | None, new: float | None) -> float | None:

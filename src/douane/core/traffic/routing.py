@@ -20,8 +20,9 @@ from douane.core.reason import Reason
 from douane.core.traffic.clearance import Passage, Revocations, refusal
 from douane.core.traffic.latency import UNKNOWN_CONDITION, Condition
 from douane.core.traffic.snapshot import Key, Route, Snapshot, Strategy
-from douane.errors import DouaneError, LabelNotCleared, NoClearedDeployment, Unsupported
+from douane.errors import DouaneError, LabelNotCleared, NoClearedDeployment, Unauthenticated, Unsupported
 
+_KEY_CODES = frozenset({"key_revoked", "key_expired"})
 _LABEL_CODES = frozenset({"label_not_cleared", "zone_not_in_key"})
 
 
@@ -75,6 +76,9 @@ class Decision:
         """Return the error that tells the caller why nothing is allowed, or None where something is."""
         if self.chosen is not None:
             return None
+        if any(c.reasons[0].code in _KEY_CODES for c in self.candidates):
+            reason = self.candidates[0].reasons[0]
+            return Unauthenticated(reason.fact, reason.fix, rule=reason.rule)
         rest = [c for c in self.candidates if c.reasons[0].code not in _LABEL_CODES]
         if not rest:
             facts = " ".join(dict.fromkeys(c.reasons[0].fact for c in self.candidates))

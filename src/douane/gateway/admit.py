@@ -1,0 +1,94 @@
+"""Third stage: may this key use this route now? Holds what the request may use, before it uses anything (law 7)."""
+
+from __future__ import annotations
+
+from douane.core.traffic.routing import Need
+from douane.core.traffic.snapshot import Key, Route, Snapshot
+from douane.errors import BudgetExhausted, DouaneError, ForbiddenRoute, RateLimited
+from douane.gateway.exchange import Exchange
+from douane.ports import LimitBook
+from douane.wire.call import Ask
+from douane.wire.tokens import estimate_input_tokens
+
+DEFAULT_OUTPUT_TOKENS = 1024
+"""What is reserved, per choice, for an answer whose length the caller did not bound."""
+
+
+def find_route(name: str, key: Key, snapshot: Snapshot) -> Route:
+    """Return the route; ForbiddenRoute where the key may not use it, or where there is none: both look the same."""
+    route = snapshot.routes.get(name)
+    if route is None or (key.routes is not None and name not in key.routes):
+        raise ForbiddenRoute(
+            "This key has no route of the name that the request gives as `model`.",
+            "`GET /v1/models` lists the routes of this key.",
+            rule="A key uses only the routes it was given.",
+            param="model",
+        )
+    return route
+
+
+def assess(exchange: Exchange) -> Need:
+    """Return what the request needs, with token estimates for reservation, cost and time."""
+    ask = exchange.ask
+    return Need(
+        ask.endpoint,
+        ask.needs,
+        estimate_input_tokens(ask, exchange.body_bytes),
+        output_estimate(ask),
+        exchange.declaration.wish,
+    )
+
+
+def output_estimate(ask: Ask) -> int:
+    """Return the output tokens to reserve: the caller's bound or the default, for each choice; none for embeddings."""
+    if ask.endpoint == "embeddings":
+        return 0
+    return (ask.max_output_tokens or DEFAULT_OUTPUT_TOKENS) * ask.choices
+
+
+def reserve(exchange: Exchange, limits: LimitBook) -> None:
+    """Hold the request's tokens and the highest cost that its route may cause; RateLimited, BudgetExhausted else."""
+    key = exchange.key
+    need = exchange.need
+    cost_micro = highest_cost_micro(exchange) if key.budget is not None else 0
+    held = limits.reserve(key, need.input_tokens + need.output_tokens, cost_micro)
+    if isinstance(held, RateLimited | BudgetExhausted):
+        raise held
+    exchange.reservation = held
+
+
+def highest_cost_micro(exchange: Exchange) -> int:
+    """Return the highest cost of the request over its route's deployments, in the currency of the key's budget."""
+    return max(
+        (
+            cost
+            for name in exchange.route.deployments
+            if (cost := cost_for_budget(exchange, name, exchange.need.input_tokens, exchange.need.output_tokens))
+        ),
+        default=0,
+    )
+
+
+def cost_for_budget(exchange: Exchange, deployment: str, input_tokens: int, output_tokens: int) -> int:
+    """Return what tokens cost at a deployment, in the currency of the key's budget; 0 on own hardware.
+
+    A rate that is missing is refused by `check`; where it is missing all the same, the budget is treated as exhausted.
+    """
+    price = exchange.snapshot.deployments[deployment].price
+    budget = exchange.key.budget
+    if price is None or budget is None:
+        return 0
+    cost = exchange.snapshot.rates.convert_micro(
+        price.cost_micro(input_tokens, output_tokens), price.currency, budget.currency
+    )
+    if cost is None:
+        raise _no_rate(price.currency, budget.currency)
+    return cost
+
+
+def _no_rate(currency: str, into: str) -> DouaneError:
+    return BudgetExhausted(
+        f"No exchange rate from {currency} to {into} is configured, so the budget can't be kept.",
+        f"Add `rates.{currency}.{into}` to the configuration.",
+        rule="An unknown price is never zero.",
+    )

@@ -1,0 +1,37 @@
+"""Fourth stage: what is in it? The label joins what was declared, the key's floor and what was found (laws 2 and 3)."""
+
+from __future__ import annotations
+
+from douane.core.traffic.classification import classify
+from douane.gateway.exchange import Exchange
+from douane.ports import Clock, Inspector, Telemetry
+
+
+class Classifier:
+    """Reads a request's content and gives it its label."""
+
+    def __init__(self, inspector: Inspector, telemetry: Telemetry, clock: Clock) -> None:
+        self._inspector = inspector
+        self._telemetry = telemetry
+        self._clock = clock
+
+    async def __call__(self, exchange: Exchange) -> None:
+        """Inspect the parsed body and set label and reasons."""
+        started_s = self._clock.monotonic_s()
+        inspection = await self._inspector.inspect(exchange.ask.value, exchange.body_bytes)
+        exchange.inspection = inspection
+        self.again(exchange)
+        self._telemetry.classified(int(exchange.label.level), inspection, self._clock.monotonic_s() - started_s)
+
+    def again(self, exchange: Exchange) -> None:
+        """Give the label anew from what was found, under the exchange's policy of now; it only rises."""
+        if exchange.inspection is None:
+            return
+        classified = classify(
+            exchange.inspection,
+            exchange.snapshot.policy,
+            declared=exchange.declaration.label,
+            floor=exchange.key.floor | exchange.label,
+        )
+        exchange.label = classified.label
+        exchange.reasons = classified.reasons

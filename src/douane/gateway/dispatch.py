@@ -1,0 +1,141 @@
+"""One attempt: build the payload, clear it, write it ahead, check again, send (laws 1 and 4).
+
+The order is the law: nothing is sent without a permit for these very bytes; the permit is confirmed after the last wait
+before the bytes leave, against the configuration and the revocations of that moment; and what leaves the premises is
+durable in the ledger first. On the premises the ledger's commit hides behind the upstream: `Sent.durable` is awaited by
+the relay before the first byte of the answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass
+
+from douane.core.digest import digest
+from douane.core.models.catalogue import Deployment
+from douane.core.reason import Reason
+from douane.core.receipt import Intent
+from douane.core.traffic.clearance import Cleared, Passage, clear, confirm
+from douane.errors import ClearanceBroken, StoreFailed
+from douane.gateway.exchange import Exchange
+from douane.ports import Answer, Clock, Keys, Ledger, Snapshots, Upstream
+from douane.wire.call import Call
+from douane.wire.kinds.kind import Kind
+
+
+@dataclass(slots=True)
+class Sent:
+    """An attempt whose answer's head is there."""
+
+    answer: Answer
+    durable: Awaitable[None]
+    kind: Kind
+
+
+@dataclass(slots=True)
+class Departure:
+    """An attempt that is about to be sent: cleared, not yet written ahead."""
+
+    deployment: Deployment
+    kind: Kind
+    cleared: Cleared
+    call: Call
+
+
+class Dispatcher:
+    """Sends what is cleared."""
+
+    def __init__(
+        self,
+        upstream: Upstream,
+        ledger: Ledger,
+        snapshots: Snapshots,
+        keys: Keys,
+        clock: Clock,
+        kinds: Mapping[str, Kind],
+    ) -> None:
+        self._upstream = upstream
+        self._ledger = ledger
+        self._snapshots = snapshots
+        self._keys = keys
+        self._clock = clock
+        self._kinds = kinds
+
+    def prepare(self, exchange: Exchange, name: str) -> Departure:
+        """Build and clear the payload for a deployment.
+
+        Raises Unsupported where the deployment's kind may not be sent a field, ClearanceBroken where a check fails.
+        """
+        snapshot = exchange.snapshot
+        deployment = snapshot.deployments[name]
+        kind = self._kinds[deployment.kind]
+        premises = snapshot.zones[deployment.zone].premises
+        isolation = digest(f"{exchange.key.owner}\0{exchange.label}".encode())
+        call = kind.call(exchange.ask, deployment, premises=premises, isolation=isolation)
+        cleared = clear(self._passage(exchange, name), call.payload)
+        if isinstance(cleared, Reason):
+            raise ClearanceBroken(cleared.fact, cleared.fix, rule=cleared.rule)
+        return Departure(deployment, kind, cleared, call)
+
+    async def send(self, exchange: Exchange, departure: Departure, number: int) -> Sent:
+        """Write the intent ahead, confirm the permit, send; return once the answer's head is there."""
+        durable = self._ledger.intend(self._intent(exchange, departure, number))
+        if not departure.cleared.zone.premises:
+            await durable
+        elif self._ledger.failure is not None:
+            raise StoreFailed(self._ledger.failure.problem, self._ledger.failure.fix, rule=self._ledger.failure.rule)
+        confirm(
+            departure.cleared,
+            departure.call.payload,
+            self._snapshots.current(),
+            self._keys.revocations(),
+            self._clock.now_us() // 1_000_000,
+        )
+        remaining_s = max(0.001, exchange.deadline_s - self._clock.monotonic_s())
+        answer = await self._upstream.send(departure.cleared, departure.call, total_s=remaining_s)
+        return Sent(answer, durable, departure.kind)
+
+    def _passage(self, exchange: Exchange, name: str) -> Passage:
+        return Passage(
+            exchange.label,
+            name,
+            exchange.key,
+            exchange.route.name,
+            exchange.snapshot,
+            self._keys.revocations(),
+            self._clock.now_us() // 1_000_000,
+        )
+
+    def _intent(self, exchange: Exchange, departure: Departure, number: int) -> Intent:
+        deployment, cleared = departure.deployment, departure.cleared
+        need, price = exchange.need, deployment.price
+        inspection = exchange.inspection
+        return Intent(
+            exchange.request_id,
+            number,
+            self._clock.now_us(),
+            exchange.key.name,
+            exchange.key.owner,
+            exchange.route.name,
+            exchange.endpoint,
+            deployment.name,
+            deployment.zone,
+            cleared.zone.premises,
+            deployment.model,
+            deployment.model_digest,
+            str(deployment.assurance),
+            int(exchange.label.level),
+            ",".join(sorted(exchange.label.compartments)),
+            exchange.reason_line(),
+            exchange.snapshot.policy.version,
+            exchange.snapshot.version,
+            inspection.detectors if inspection is not None else "",
+            exchange.layer_line(),
+            cleared.payload_digest,
+            len(departure.call.payload),
+            need.input_tokens,
+            need.output_tokens,
+            price.cost_micro(need.input_tokens, need.output_tokens) if price is not None else None,
+            price.currency if price is not None else None,
+            exchange.declaration.client_retry,
+        )

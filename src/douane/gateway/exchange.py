@@ -1,0 +1,76 @@
+"""One request on its way through the stages: what each stage found out, for the next ones and for the receipt."""
+
+from __future__ import annotations
+
+from douane.core.finding import Failure, Inspection
+from douane.core.label import PUBLIC, Label
+from douane.core.reason import Reason
+from douane.core.traffic.routing import Need
+from douane.core.traffic.snapshot import Key, Route, Snapshot
+from douane.gateway.declare import NOTHING, Declaration
+from douane.gateway.ending import Ending
+from douane.ports import Reservation
+from douane.wire.call import Ask
+
+
+class Exchange:
+    """Mutable, one per request, seen by its task alone. A stage sets what it found; later stages rely on it."""
+
+    __slots__ = (
+        "ask",
+        "attempts",
+        "body_bytes",
+        "deadline_s",
+        "declaration",
+        "endpoint",
+        "inspection",
+        "key",
+        "label",
+        "need",
+        "pending",
+        "reasons",
+        "request_id",
+        "reservation",
+        "route",
+        "route_name",
+        "snapshot",
+        "started_s",
+        "used_micro",
+        "used_tokens",
+    )
+
+    def __init__(self, request_id: str, endpoint: str, key: Key, snapshot: Snapshot, started_s: float) -> None:
+        self.request_id = request_id
+        self.endpoint = endpoint
+        self.key = key
+        self.snapshot = snapshot
+        self.started_s = started_s
+        self.declaration: Declaration = NOTHING
+        self.body_bytes = 0
+        self.ask: Ask
+        self.route: Route
+        self.route_name = ""
+        self.need: Need
+        self.used_tokens = 0
+        self.used_micro = 0
+        self.reservation: Reservation | None = None
+        self.inspection: Inspection | Failure | None = None
+        self.label: Label = PUBLIC
+        self.reasons: tuple[Reason, ...] = ()
+        self.attempts = 0
+        self.pending: Ending | None = None
+        self.deadline_s = started_s
+
+    def reason_line(self) -> str:
+        """Return the codes of the label's reasons, each once, for the receipt."""
+        return ",".join(dict.fromkeys(reason.code for reason in self.reasons))
+
+    def layer_line(self) -> str:
+        """Return which layers of the inspection ran to their end; one that failed is named with a minus before it."""
+        match self.inspection:
+            case Inspection(layers=layers):
+                return ",".join(layers)
+            case Failure(layer=layer):
+                return f"-{layer}"
+            case _:
+                return ""

@@ -1,0 +1,197 @@
+"""From an upstream's answer to the client: whole, or as a stream (law 6).
+
+Rules enforced:
+1. No byte goes to the client, comments included, before an attempt has answered 200 and its intent is durable.
+2. A stream that broke off ends in an error event, never in `[DONE]`; its outcome is `partial`.
+3. While a started stream waits, comments keep the client's read timeout from firing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from douane.errors import DouaneError, InvalidRequest, RateLimited, UpstreamFailed, UpstreamTimeout
+from douane.gateway.dispatch import Sent
+from douane.gateway.ending import Ending
+from douane.gateway.exchange import Exchange
+from douane.gateway.head import Headers, Sink
+from douane.ports import Clock
+from douane.wire.call import Fault, Usage
+from douane.wire.error_body import stream_error_event
+
+_MAX_ANSWER_BYTES: Final = 64 * 1024 * 1024
+_MAX_FAULT_BYTES: Final = 256 * 1024
+_KEEP_ALIVE: Final = b": keep-alive\n\n"
+
+
+class AttemptFailed(Exception):
+    """An attempt ended without an answer for the client. `error` is what the caller is told if none follows.
+
+    `again`: the same deployment may be tried again. `elsewhere`: another one may. `blame`: the deployment is at fault.
+    """
+
+    def __init__(self, error: DouaneError, *, again: bool, elsewhere: bool, blame: bool) -> None:
+        super().__init__(error.code)
+        self.error = error
+        self.again = again
+        self.elsewhere = elsewhere
+        self.blame = blame
+
+
+def failure_of(fault: Fault, deployment: str) -> AttemptFailed:
+    """Return the failure that an upstream's refusal amounts to. Its own text goes to the caller and nowhere else."""
+    said = (
+        f"Deployment `{deployment}` refused the request: {fault.message}"
+        if fault.message
+        else (f"Deployment `{deployment}` refused the request with status {fault.status}.")
+    )
+    error: DouaneError
+    if fault.code == "invalid_request":
+        error = InvalidRequest(said, "Change the request as the message says.", rule="upstream", param=fault.param)
+    elif fault.code == "rate_limited":
+        error = RateLimited(
+            said,
+            "Try again later, or add a deployment to the route.",
+            rule="upstream",
+            retry_after_s=fault.retry_after_s or 1.0,
+        )
+    else:
+        cls = UpstreamTimeout if fault.code == "upstream_timeout" else UpstreamFailed
+        error = cls(said, "Try again; `douane doctor` and the log tell which deployment fails.", stage="head")
+    return AttemptFailed(
+        error,
+        again=fault.retryable and not fault.elsewhere_only,
+        elsewhere=fault.retryable or fault.elsewhere_only,
+        blame=fault.code != "invalid_request",
+    )
+
+
+async def relay_whole(exchange: Exchange, sent: Sent, ending: Ending, sink: Sink, headers: Headers) -> None:
+    """Relay an answer in one piece; AttemptFailed where it is none. Nothing reached the client then."""
+    answer = sent.answer
+    if answer.status != 200:
+        raise await _refused(sent, ending)
+    body = await answer.body(_MAX_ANSWER_BYTES)
+    reply = sent.kind.reader(exchange.ask, ending.deployment).read(body)
+    if reply.fault is not None:
+        ending.status = reply.fault.status
+        raise failure_of(reply.fault, ending.deployment.name)
+    if reply.usage is not None:
+        ending.usage, ending.token_source = reply.usage, "upstream"
+    await sent.durable
+    ending.answer_bytes = len(reply.payload)
+    ending.status = 200
+    await sink.answer(200, headers, reply.payload)
+    ending.state = "complete"
+
+
+async def _refused(sent: Sent, ending: Ending) -> AttemptFailed:
+    answer = sent.answer
+    ending.status = answer.status
+    body = await answer.body(_MAX_FAULT_BYTES)
+    return failure_of(sent.kind.fault(answer.status, answer.headers, body), ending.deployment.name)
+
+
+async def relay_stream(
+    exchange: Exchange, sent: Sent, ending: Ending, sink: Sink, headers: Headers, clock: Clock, keep_alive_s: float
+) -> None:
+    """Relay a stream; AttemptFailed where it broke before a byte of it reached the client."""
+    if sent.answer.status != 200:
+        raise await _refused(sent, ending)
+    stream = sent.kind.relay(exchange.ask, ending.deployment)
+    out = _StreamOut(sent, sink, headers, ending, keep_alive_s)
+    held = b""
+    try:
+        while True:
+            data = await sent.answer.chunk()
+            piece = stream.feed(data) if data else stream.finish()
+            if stream.fault is not None:
+                raise failure_of(stream.fault, ending.deployment.name)
+            if not data and not stream.complete:
+                raise _truncated(ending)
+            if piece and (stream.started or out.opened):
+                if ending.first_byte_us is None:
+                    ending.first_byte_us = int((clock.monotonic_s() - ending.started_s) * 1_000_000)
+                await out.write(held + piece if held else piece)
+                held = b""
+            elif piece:
+                held += piece
+            if not data:
+                break
+        ending.state, ending.status = "complete", 200
+        await sink.end()
+    except (AttemptFailed, UpstreamFailed) as failure:
+        if not out.opened:
+            raise
+        error = failure.error if isinstance(failure, AttemptFailed) else failure
+        ending.state, ending.error_code = "partial", error.code
+        await out.write(stream_error_event(error))
+        await sink.end()
+    finally:
+        out.close()
+        sent.answer.abort()
+        _count(exchange, ending, stream.usage, stream.output_pieces, opened=out.opened)
+
+
+def _count(exchange: Exchange, ending: Ending, usage: Usage | None, pieces: int, *, opened: bool) -> None:
+    """Take the upstream's usage; where it gave none and an answer was relayed, what we counted, marked as such."""
+    if usage is not None:
+        ending.usage, ending.token_source = usage, "upstream"
+    elif opened:
+        if ending.state != "complete":
+            ending.state = "partial"
+        ending.usage, ending.token_source = Usage(exchange.need.input_tokens, pieces), "counted"
+
+
+def _truncated(ending: Ending) -> AttemptFailed:
+    error = UpstreamFailed(
+        f"Deployment `{ending.deployment.name}` ended its answer before it was complete.",
+        "Try again; what arrived so far is not the whole answer.",
+        stage="body",
+        rule="A truncated answer never looks complete.",
+    )
+    return AttemptFailed(error, again=True, elsewhere=True, blame=True)
+
+
+class _StreamOut:
+    """Writes to the client, opens the answer with the first write, and keeps it alive while nothing comes."""
+
+    __slots__ = ("_ending", "_headers", "_loop", "_period_s", "_sent", "_sink", "_task", "_timer", "_wrote", "opened")
+
+    def __init__(self, sent: Sent, sink: Sink, headers: Headers, ending: Ending, period_s: float) -> None:
+        self._sent, self._sink, self._headers, self._ending = sent, sink, headers, ending
+        self._period_s = period_s
+        self._loop = asyncio.get_running_loop()
+        self._wrote = False
+        self._task: asyncio.Task[None] | None = None
+        self._timer = self._loop.call_later(period_s, self._tick)
+        self.opened = False
+
+    async def write(self, data: bytes) -> None:
+        if not self.opened:
+            await self._sent.durable
+            if not self.opened:
+                self.opened = True
+                await self._sink.start(200, self._headers)
+        self._wrote = True
+        self._ending.answer_bytes += len(data)
+        await self._sink.write(data)
+
+    def close(self) -> None:
+        self._timer.cancel()
+        if self._task is not None:
+            self._task.cancel()
+
+    def _tick(self) -> None:
+        if not self._wrote and (self._task is None or self._task.done()):
+            self._task = self._loop.create_task(self.write(_KEEP_ALIVE))
+            self._task.add_done_callback(_consume)
+        self._wrote = False
+        self._timer = self._loop.call_later(self._period_s, self._tick)
+
+
+def _consume(task: asyncio.Task[None]) -> None:
+    """A client that left is noticed by the handler itself; a store that failed, by its next write."""
+    if not task.cancelled():
+        task.exception()

@@ -1,0 +1,96 @@
+"""Last stage: what an attempt used and cost, once, in the ledger, the limits and the metrics (laws 4, 7, 8)."""
+
+from __future__ import annotations
+
+from douane.core.receipt import Outcome, Refusal
+from douane.errors import DouaneError
+from douane.gateway.admit import cost_for_budget
+from douane.gateway.ending import Ending
+from douane.gateway.exchange import Exchange
+from douane.ports import Clock, Ledger, Telemetry
+
+_RECORDED_REFUSALS = frozenset(
+    {"label_not_cleared", "no_cleared_deployment", "forbidden_route", "budget_exhausted", "unsupported"}
+)
+"""Refusals that policy caused leave a receipt; a malformed or a throttled request is counted only."""
+
+
+class Settler:
+    """Writes outcomes and refusals. The reservation is settled with the last attempt: once."""
+
+    def __init__(self, ledger: Ledger, telemetry: Telemetry, clock: Clock) -> None:
+        self._ledger = ledger
+        self._telemetry = telemetry
+        self._clock = clock
+
+    def attempt(self, exchange: Exchange, ending: Ending, *, last: bool) -> None:
+        """Record an attempt's outcome; with `last`, settle the request."""
+        deployment, usage = ending.deployment, ending.usage
+        cost_micro = None
+        if usage is not None and deployment.price is not None:
+            cost_micro = deployment.price.cost_micro(usage.input_tokens, usage.output_tokens)
+        outcome = Outcome(
+            exchange.request_id,
+            ending.number,
+            self._clock.now_us(),
+            exchange.key.name,
+            exchange.key.owner,
+            exchange.route.name,
+            deployment.name,
+            deployment.zone,
+            ending.state,
+            ending.status,
+            ending.error_code,
+            usage.input_tokens if usage is not None else None,
+            usage.output_tokens if usage is not None else None,
+            ending.token_source if usage is not None else "unknown",
+            cost_micro,
+            deployment.price.currency if deployment.price is not None else None,
+            ending.answer_bytes,
+            ending.upstream,
+            ending.first_byte_us,
+            int((ending.ended_s - ending.started_s) * 1_000_000),
+            last,
+        )
+        self._ledger.conclude(outcome)
+        self._telemetry.settled(outcome, exchange.endpoint)
+        if exchange.reservation is not None and (usage is not None or last):
+            self._charge(exchange, ending, last=last)
+
+    def _charge(self, exchange: Exchange, ending: Ending, *, last: bool) -> None:
+        usage = ending.usage
+        if usage is not None:
+            exchange.used_tokens += usage.input_tokens + usage.output_tokens
+            exchange.used_micro += cost_for_budget(
+                exchange, ending.deployment.name, usage.input_tokens, usage.output_tokens
+            )
+        if last and exchange.reservation is not None:
+            exchange.reservation.settle(exchange.used_tokens, exchange.used_micro)
+
+    def refusal(self, exchange: Exchange, error: DouaneError) -> None:
+        """Give back what was held for a request that caused no attempt; record it where policy refused it."""
+        if exchange.reservation is not None:
+            exchange.reservation.release()
+        inspection = exchange.inspection
+        refusal = Refusal(
+            exchange.request_id,
+            self._clock.now_us(),
+            exchange.key.name,
+            exchange.key.owner,
+            exchange.route_name,
+            exchange.endpoint,
+            int(exchange.label.level),
+            ",".join(sorted(exchange.label.compartments)),
+            exchange.reason_line(),
+            exchange.snapshot.policy.version,
+            exchange.snapshot.version,
+            inspection.detectors if inspection is not None else "",
+            exchange.layer_line(),
+            exchange.body_bytes,
+            error.code,
+            error.status,
+            exchange.declaration.client_retry,
+        )
+        if error.code in _RECORDED_REFUSALS:
+            self._ledger.refuse(refusal)
+        self._telemetry.refused(refusal)
