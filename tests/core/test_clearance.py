@@ -1,0 +1,105 @@
+"""The choke point: no permit without every check, and none that outlives what it was given for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from test_routing import KEY, deployment, snapshot
+
+from douane.core.label import PUBLIC, RESTRICTED, Label, Level
+from douane.core.models.catalogue import Assurance
+from douane.core.reason import Reason
+from douane.core.traffic.clearance import CHECKS, Cleared, Passage, Revocations, clear, confirm
+from douane.core.traffic.snapshot import Policy
+from douane.errors import ClearanceBroken
+
+SNAP = snapshot(deployment("cheap", "cloud", price=1), deployment("own", "premises"))
+NONE = Revocations()
+
+
+def passage(name: str = "cheap", label: Label = PUBLIC, **more: object) -> Passage:
+    base = Passage(label, name, KEY, "chat", SNAP, NONE, 100)
+    return replace(base, **more)  # type: ignore[arg-type]
+
+
+def permit() -> Cleared:
+    cleared = clear(passage(), b"payload")
+    assert isinstance(cleared, Cleared)
+    return cleared
+
+
+def test_nobody_else_makes_a_permit() -> None:
+    ours = permit()
+    with pytest.raises(TypeError):
+        Cleared(RESTRICTED, ours.deployment, ours.zone, KEY, "chat", "v1", "0", object())
+
+
+def test_a_permit_cannot_be_turned_into_another() -> None:
+    with pytest.raises(AttributeError):
+        permit().label = RESTRICTED  # type: ignore[misc]
+
+
+REFUSED = {
+    "not_in_route": passage("elsewhere"),
+    "label_not_cleared": passage(label=Label(Level.INTERNAL)),
+    "forbidden_route": passage(key=replace(KEY, routes=frozenset({"other"}))),
+    "zone_not_in_key": passage(key=replace(KEY, zones=frozenset({"premises"}))),
+    "key_revoked": passage(revoked=Revocations(keys=frozenset({KEY.digest}))),
+    "key_expired": passage(key=replace(KEY, expires_at=100)),
+    "blocked": passage(revoked=Revocations(deployments=frozenset({"cheap"}))),
+    "not_verified": passage(snapshot=snapshot(deployment("cheap", "cloud", price=1, assurance=Assurance.DECLARED))),
+}
+
+
+@pytest.mark.parametrize("code", REFUSED)
+def test_each_check_refuses_for_itself_and_says_what_would_help(code: str) -> None:
+    reason = clear(REFUSED[code], b"payload")
+    assert isinstance(reason, Reason)
+    assert reason.code == code
+    assert reason.fact
+    assert reason.fix
+
+
+def test_every_check_has_its_refusal_here() -> None:
+    assert len(REFUSED) == len(CHECKS)
+
+
+def test_a_permit_holds_while_nothing_changed() -> None:
+    confirm(permit(), b"payload", SNAP, NONE, 100)
+
+
+def test_a_permit_does_not_cover_other_bytes() -> None:
+    with pytest.raises(ClearanceBroken, match="bytes"):
+        confirm(permit(), b"payload ", SNAP, NONE, 100)
+
+
+def test_a_reload_ends_every_permit() -> None:
+    with pytest.raises(ClearanceBroken, match="configuration changed"):
+        confirm(permit(), b"payload", replace(SNAP, version="v2"), NONE, 100)
+
+
+@pytest.mark.parametrize(
+    ("revoked", "now_s"),
+    [(Revocations(keys=frozenset({KEY.digest})), 100), (Revocations(deployments=frozenset({"cheap"})), 100)],
+)
+def test_a_revocation_or_a_block_counts_at_the_hop(revoked: Revocations, now_s: int) -> None:
+    with pytest.raises(ClearanceBroken):
+        confirm(permit(), b"payload", SNAP, revoked, now_s)
+
+
+def test_a_key_that_expires_between_clearing_and_the_hop_sends_nothing() -> None:
+    cleared = clear(passage(key=replace(KEY, expires_at=101)), b"payload")
+    assert isinstance(cleared, Cleared)
+    with pytest.raises(ClearanceBroken):
+        confirm(cleared, b"payload", SNAP, NONE, 101)
+
+
+def test_every_check_runs_again_at_the_hop() -> None:
+    tightened = replace(
+        SNAP, policy=Policy(), zones={**SNAP.zones, "cloud": replace(SNAP.zones["premises"], name="cloud")}
+    )
+    cleared = clear(passage(label=RESTRICTED, snapshot=tightened), b"payload")
+    assert isinstance(cleared, Cleared)
+    with pytest.raises(ClearanceBroken):
+        confirm(cleared, b"payload", SNAP, NONE, 100)
