@@ -1,0 +1,268 @@
+"""The composition root: settings in, wired objects out. The only place that knows which adapter stands behind a port.
+
+It decides nothing about traffic. It upgrades what configuration can't know: an embedded deployment gets the address,
+the key and the assurance of the engine that was started, and checked, for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+from importlib.metadata import entry_points
+from importlib.resources import files
+from pathlib import Path
+
+from douane import config
+from douane.adapters.clock import RandomIds, SystemClock
+from douane.adapters.engines.llamacpp import LlamaCpp
+from douane.adapters.engines.llamacpp_process import ServerSettings
+from douane.adapters.engines.weights import Weights
+from douane.adapters.http1 import Http1Upstream
+from douane.adapters.inspector import ScanningInspector
+from douane.adapters.limits_memory import MemoryLimits
+from douane.adapters.snapshots import CurrentSnapshot
+from douane.adapters.store.directory import DataDirectory
+from douane.adapters.store.sqlite_keys import SqliteKeys
+from douane.adapters.store.sqlite_ledger import SqliteLedger
+from douane.adapters.telemetry import Counts
+from douane.control.engine_model import SMOLLM2, locate
+from douane.core.models.catalogue import Assurance, Deployment
+from douane.core.traffic.limits import period_of, period_start_us
+from douane.core.traffic.snapshot import Snapshot
+from douane.errors import ConfigurationError, ConfigurationErrors, StoreFailed
+from douane.gateway.conditions import ConditionBook
+from douane.gateway.pipeline import Gateway, Shell
+from douane.wire.kinds import registry
+from douane.wire.kinds.kind import Kind
+
+_LOG_PERIOD_S = 0.1
+_KEYS_PERIOD_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What the command line decides: None leaves it to the configuration."""
+
+    config_path: str | None = None
+    data_dir: str | None = None
+    demo: bool = False
+    log: bool = True
+
+
+def kinds_installed() -> Mapping[str, Kind]:
+    """Return the upstream kinds: ours, and those of third parties (entry point group `douane.upstreams`)."""
+    extra = {point.name: point.load()() for point in entry_points(group="douane.upstreams")}
+    return registry(extra)
+
+
+def configuration_of(start: Start, kinds: Mapping[str, Kind]) -> config.Configuration:
+    """Load the configuration that `start` means: a file, the demo, or the embedded default."""
+    if start.config_path is not None:
+        return config.load(start.config_path, kinds=_facts(kinds))
+    name = "demo.toml" if start.demo else "default.toml"
+    text = files("douane.data").joinpath(name).read_text(encoding="utf-8")
+    return config.loads(text, base_dir=".", kinds=_facts(kinds), source=name)
+
+
+def _facts(kinds: Mapping[str, Kind]) -> config.KindTable:
+    return {name: kind.facts for name, kind in kinds.items()}
+
+
+class House:
+    """Everything wired, from `open` to `close`."""
+
+    def __init__(self, start: Start, configuration: config.Configuration, kinds: Mapping[str, Kind]) -> None:
+        self.configuration = configuration
+        self.clock = SystemClock()
+        self.kinds = kinds
+        self.engines: dict[str, LlamaCpp] = {}
+        self.snapshots: CurrentSnapshot
+        self.directory: DataDirectory
+        self.ledger: SqliteLedger
+        self.keys: SqliteKeys
+        self.upstream: Http1Upstream
+        self.inspector: ScanningInspector
+        self.gateway: Gateway
+        self.limits = MemoryLimits(self.clock)
+        self.conditions = ConditionBook(self.clock)
+        self.telemetry = Counts(self.clock, _to_stderr if start.log else None)
+        self._start = start
+        self._exits = AsyncExitStack()
+        self._budgets_loaded: set[str] = set()
+
+    @classmethod
+    async def open(cls, start: Start, *, say: Callable[[str], None] = lambda _line: None) -> House:
+        """Wire everything and start what must run; `say` gets a line for each step. Raises DouaneError."""
+        kinds = kinds_installed()
+        house = cls(start, configuration_of(start, kinds), kinds)
+        try:
+            await house._build(say)
+        except BaseException:
+            await house.close()
+            raise
+        return house
+
+    async def _build(self, say: Callable[[str], None]) -> None:
+        exits = self._exits
+        data_dir = config.data_dir(self._start.data_dir, self.configuration)
+        self.directory = DataDirectory.claim(Path(data_dir))
+        exits.callback(self.directory.release)
+        self.ledger = await SqliteLedger.open(self.directory, self.clock)
+        exits.push_async_callback(self.ledger.aclose)
+        if self.ledger.recovered:
+            say(f"Settled {self.ledger.recovered} attempts that an earlier process left open.")
+        await self._start_engines(say)
+        self.snapshots = CurrentSnapshot(self._with_engines(self.configuration.snapshot))
+        self.keys = SqliteKeys.open(self.directory.database, self.snapshots, self.clock)
+        exits.callback(self.keys.close)
+        self.upstream = Http1Upstream()
+        exits.push_async_callback(self.upstream.aclose)
+        self.inspector = ScanningInspector(config.detector_rules())
+        exits.push_async_callback(self.inspector.aclose)
+        await self._load_budgets()
+        self.gateway = Gateway(
+            Shell(
+                self.clock,
+                RandomIds(),
+                self.snapshots,
+                self.keys,
+                self.limits,
+                self.inspector,
+                self.ledger,
+                self.upstream,
+                self.telemetry,
+                self.kinds,
+                self.conditions,
+                report=lambda line: self.telemetry.note("fault", what=line),
+            )
+        )
+        for job in (self._keep_keys(), self._keep_log()):
+            exits.push_async_callback(_ended, asyncio.create_task(job))
+
+    # --- engines ---------------------------------------------------------------------------------------------------
+
+    async def _start_engines(self, say: Callable[[str], None]) -> None:
+        wanted = [d for d in self.configuration.snapshot.deployments.values() if d.kind == "embedded"]
+        if not wanted:
+            return
+        weights = Weights(str(locate(SMOLLM2)), SMOLLM2.sha256, SMOLLM2.size_bytes)
+        threads = max(1, (os.cpu_count() or 2) // len(wanted))
+        for deployment in wanted:
+            name = deployment.name
+            engine = LlamaCpp(
+                name,
+                weights,
+                ServerSettings(alias=SMOLLM2.id, threads=threads),
+                on_change=lambda ready, name=name: self._engine_turned(name, ready),  # type: ignore[misc]
+            )
+            self.engines[name] = engine
+            self._exits.push_async_callback(engine.stop)
+        await asyncio.gather(*(engine.start() for engine in self.engines.values()))
+        say(f"Model {SMOLLM2.id} ready, sha256 {SMOLLM2.sha256[:12]}... checked, {len(wanted)} engine(s).")
+
+    def _engine_turned(self, name: str, ready: bool) -> None:  # noqa: FBT001 - the engine's own callback
+        self.conditions.set_ready(name, ready=ready)
+        self.telemetry.note("engine", deployment=name, ready=ready)
+
+    def _with_engines(self, snapshot: Snapshot) -> Snapshot:
+        """Return the snapshot with the embedded deployments as their engines are: address, key, digest, verified."""
+        if not self.engines:
+            return snapshot
+        deployments: dict[str, Deployment] = dict(snapshot.deployments)
+        for name, engine in self.engines.items():
+            facts, given = engine.facts, deployments.get(name)
+            if given is not None and given.kind == "embedded":
+                deployments[name] = replace(
+                    given,
+                    endpoint=facts.endpoint,
+                    api_key=facts.api_key,
+                    upstream_model=facts.upstream_model,
+                    capabilities=facts.capabilities,
+                    assurance=Assurance.VERIFIED,
+                    model_digest=facts.model_digest,
+                )
+        return replace(snapshot, deployments=deployments)
+
+    # --- reload ----------------------------------------------------------------------------------------------------
+
+    def reload(self) -> str:
+        """Load the configuration again and put it in force whole; return its version. The old one stays on an error."""
+        fresh = configuration_of(self._start, self.kinds)
+        added = [
+            d.name
+            for d in fresh.snapshot.deployments.values()
+            if d.kind == "embedded" and d.name not in self.engines
+        ]
+        if added:
+            raise ConfigurationErrors(
+                tuple(
+                    ConfigurationError(
+                        f"Deployment `{name}` needs an engine of its own, which a reload does not start.",
+                        "Restart Douane.",
+                        rule="A reload drops no request and waits for nothing.",
+                        param=f"deployments.{name}",
+                    )
+                    for name in added
+                )
+            )
+        self.configuration = fresh
+        self.snapshots.swap(self._with_engines(fresh.snapshot))
+        self.telemetry.note("reload", version=fresh.snapshot.version)
+        return fresh.snapshot.version
+
+    # --- what runs beside the requests -------------------------------------------------------------------------------
+
+    async def _keep_keys(self) -> None:
+        while True:
+            await asyncio.sleep(_KEYS_PERIOD_S)
+            try:
+                if await asyncio.to_thread(self.keys.refresh):
+                    await self._load_budgets()
+            except StoreFailed as error:
+                self.telemetry.note("keys_not_refreshed", problem=error.problem)
+
+    async def _keep_log(self) -> None:
+        while True:
+            await asyncio.sleep(_LOG_PERIOD_S)
+            self.telemetry.flush()
+
+    async def _load_budgets(self) -> None:
+        """Tell the book what each budget's key had spent in its running period before it was first seen here."""
+        for key in self.keys.all():
+            if key.budget is None or key.name in self._budgets_loaded:
+                continue
+            since_us = period_start_us(period_of(self.clock.now_us() // 1_000_000, key.budget.per))
+            spent = await self.ledger.spent_micro(key.name, since_us)
+            rates = self.snapshots.current().rates
+            total = 0
+            for currency, amount in spent.items():
+                converted = rates.convert_micro(amount, currency, key.budget.currency)
+                total += key.budget.amount_micro if converted is None else converted
+            self.limits.load(key, total)
+            self._budgets_loaded.add(key.name)
+
+    def readiness(self) -> str | None:
+        """Return why the gateway should get no traffic now, or None."""
+        if self.ledger.failure is not None:
+            return self.ledger.failure.problem
+        down = [name for name, engine in self.engines.items() if not engine.ready]
+        return f"The engine of deployment `{down[0]}` is not ready." if down else None
+
+    async def close(self) -> None:
+        """End everything in the reverse order of its start."""
+        await self._exits.aclose()
+        self.telemetry.flush()
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.wait({task})
+
+
+def _to_stderr(lines: bytes) -> None:
+    sys.stderr.buffer.write(lines)
+    sys.stderr.buffer.flush()

@@ -2,49 +2,9 @@
 
 from __future__ import annotations
 
-from douane.core.traffic.routing import Need
-from douane.core.traffic.snapshot import Key, Route, Snapshot
-from douane.errors import BudgetExhausted, DouaneError, ForbiddenRoute, RateLimited
+from douane.errors import BudgetExhausted, DouaneError, RateLimited
 from douane.gateway.exchange import Exchange
 from douane.ports import LimitBook
-from douane.wire.call import Ask
-from douane.wire.tokens import estimate_input_tokens
-
-DEFAULT_OUTPUT_TOKENS = 1024
-"""What is reserved, per choice, for an answer whose length the caller did not bound."""
-
-
-def find_route(name: str, key: Key, snapshot: Snapshot) -> Route:
-    """Return the route; ForbiddenRoute where the key may not use it, or where there is none: both look the same."""
-    route = snapshot.routes.get(name)
-    if route is None or (key.routes is not None and name not in key.routes):
-        raise ForbiddenRoute(
-            "This key has no route of the name that the request gives as `model`.",
-            "`GET /v1/models` lists the routes of this key.",
-            rule="A key uses only the routes it was given.",
-            param="model",
-        )
-    return route
-
-
-def assess(exchange: Exchange) -> Need:
-    """Return what the request needs, with token estimates for reservation, cost and time."""
-    ask = exchange.ask
-    return Need(
-        ask.endpoint,
-        ask.needs,
-        estimate_input_tokens(ask, exchange.body_bytes),
-        output_estimate(ask),
-        exchange.declaration.wish,
-    )
-
-
-def output_estimate(ask: Ask) -> int:
-    """Return the output tokens to reserve: the caller's bound or the default, for each choice; none for embeddings."""
-    if ask.endpoint == "embeddings":
-        return 0
-    return (ask.max_output_tokens or DEFAULT_OUTPUT_TOKENS) * ask.choices
-
 
 def reserve(exchange: Exchange, limits: LimitBook) -> None:
     """Hold the request's tokens and the highest cost that its route may cause; RateLimited, BudgetExhausted else."""

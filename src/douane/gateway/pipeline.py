@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from douane.core.traffic.routing import Decision, decide
+from douane.core.traffic.routing import Decision, decide, find_route
 from douane.errors import (
     ClearanceBroken,
     DouaneError,
@@ -24,7 +24,7 @@ from douane.errors import (
     UpstreamFailed,
     UpstreamTimeout,
 )
-from douane.gateway.admit import assess, find_route, reserve
+from douane.gateway.admit import reserve
 from douane.gateway.authenticate import Authenticator
 from douane.gateway.classify import Classifier
 from douane.gateway.conditions import ConditionBook
@@ -40,6 +40,7 @@ from douane.wire.call import Ask
 from douane.wire.error_body import error_body, error_headers
 from douane.wire.kinds.kind import Kind
 from douane.wire.models_list import models_list
+from douane.wire.need import need_of
 from douane.wire.openai_request import parse_chat, parse_completions, parse_embeddings
 from douane.wire.strict_json import parse
 
@@ -134,7 +135,7 @@ class Gateway:
             exchange.route = find_route(exchange.ask.model, key, exchange.snapshot)
             exchange.route_name = exchange.route.name
             exchange.deadline_s = started_s + exchange.route.timeout_s
-            exchange.need = assess(exchange)
+            exchange.need = need_of(exchange.ask, exchange.body_bytes, exchange.declaration.wish)
             reserve(exchange, self._shell.limits)
             await self._classify(exchange)
             await self._attempts(exchange, sink)

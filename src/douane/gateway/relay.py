@@ -9,6 +9,7 @@ Rules enforced:
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Final
 
 from douane.errors import DouaneError, InvalidRequest, RateLimited, UpstreamFailed, UpstreamTimeout
@@ -22,6 +23,7 @@ from douane.wire.error_body import stream_error_event
 
 _MAX_ANSWER_BYTES: Final = 64 * 1024 * 1024
 _MAX_FAULT_BYTES: Final = 256 * 1024
+_DRAIN_S: Final = 0.05
 _KEEP_ALIVE: Final = b": keep-alive\n\n"
 
 
@@ -103,24 +105,27 @@ async def relay_stream(
     out = _StreamOut(sent, sink, headers, ending, keep_alive_s)
     held = b""
     try:
-        while True:
+        while not stream.ended:
             data = await sent.answer.chunk()
-            piece = stream.feed(data) if data else stream.finish()
+            piece = stream.feed(data) if data else b""
+            if not data or stream.ended:
+                piece += stream.finish()
             if stream.fault is not None:
                 raise failure_of(stream.fault, ending.deployment.name)
-            if not data and not stream.complete:
+            if (not data or stream.ended) and not stream.complete:
                 raise _truncated(ending)
             if piece and (stream.started or out.opened):
                 if ending.first_byte_us is None:
                     ending.first_byte_us = int((clock.monotonic_s() - ending.started_s) * 1_000_000)
                 await out.write(held + piece if held else piece)
                 held = b""
-            elif piece:
+            else:
                 held += piece
             if not data:
                 break
         ending.state, ending.status = "complete", 200
         await sink.end()
+        await _drain(sent)
     except (AttemptFailed, UpstreamFailed) as failure:
         if not out.opened:
             raise
@@ -132,6 +137,12 @@ async def relay_stream(
         out.close()
         sent.answer.abort()
         _count(exchange, ending, stream.usage, stream.output_pieces, opened=out.opened)
+
+
+async def _drain(sent: Sent) -> None:
+    """Read what follows the last event, so that the connection can serve again; one that says more is dropped."""
+    with contextlib.suppress(UpstreamFailed, TimeoutError):
+        await asyncio.wait_for(sent.answer.chunk(), _DRAIN_S)
 
 
 def _count(exchange: Exchange, ending: Ending, usage: Usage | None, pieces: int, *, opened: bool) -> None:

@@ -20,7 +20,7 @@ from douane.core.reason import Reason
 from douane.core.traffic.clearance import Passage, Revocations, refusal
 from douane.core.traffic.latency import UNKNOWN_CONDITION, Condition
 from douane.core.traffic.snapshot import Key, Route, Snapshot, Strategy
-from douane.errors import DouaneError, LabelNotCleared, NoClearedDeployment, Unauthenticated, Unsupported
+from douane.errors import DouaneError, ForbiddenRoute, LabelNotCleared, NoClearedDeployment, Unauthenticated, Unsupported
 
 _KEY_CODES = frozenset({"key_revoked", "key_expired"})
 _LABEL_CODES = frozenset({"label_not_cleared", "zone_not_in_key"})
@@ -43,6 +43,19 @@ class Need:
     input_tokens: int = 0
     output_tokens: int = 0
     wish: Wish = Wish.STANDARD
+
+
+def find_route(name: str, key: Key, snapshot: Snapshot) -> Route:
+    """Return the route; ForbiddenRoute where the key may not use it, or where there is none: both look the same."""
+    route = snapshot.routes.get(name)
+    if route is None or (key.routes is not None and name not in key.routes):
+        raise ForbiddenRoute(
+            "This key has no route of the name that the request gives as `model`.",
+            "`GET /v1/models` lists the routes of this key.",
+            rule="A key uses only the routes it was given.",
+            param="model",
+        )
+    return route
 
 
 @dataclass(frozen=True, slots=True)

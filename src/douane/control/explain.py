@@ -1,0 +1,125 @@
+"""What would happen to a request: its label with reasons, and the Decision that the gateway would take. Nothing is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from douane.core.label import PUBLIC, Label
+from douane.core.reason import Reason, reason_of
+from douane.core.traffic.classification import Classified, classify
+from douane.core.traffic.clearance import Revocations
+from douane.core.traffic.latency import Condition
+from douane.core.traffic.routing import Candidate, Decision, Wish, decide, find_route
+from douane.core.traffic.snapshot import Key, Snapshot
+from douane.detect.scanner import Scanner
+from douane.errors import InvalidRequest, Unsupported
+from douane.ports import Clock
+from douane.wire.call import Ask
+from douane.wire.kinds.kind import Kind
+from douane.wire.need import need_of
+from douane.wire.openai_request import parse_chat, parse_completions, parse_embeddings
+from douane.wire.strict_json import parse
+
+ANYBODY = Key("anybody", "", "anybody")
+"""Who is asked for where no key is named: every route and zone, no floor, no limits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """The label and its reasons, the decision, and what each allowed candidate's kind says of the fields."""
+
+    classified: Classified
+    decision: Decision
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the JSON shape of the outside contract."""
+        label = self.classified.label
+        return {
+            "label": {"level": label.level.word, "compartments": sorted(label.compartments)},
+            "reasons": [reason.as_dict() for reason in self.classified.reasons],
+            "candidates": [
+                {
+                    "deployment": c.deployment,
+                    "zone": c.zone,
+                    "allowed": c.allowed,
+                    "reasons": [reason.as_dict() for reason in c.reasons],
+                }
+                for c in self.decision.candidates
+            ],
+            "chosen": self.decision.chosen,
+        }
+
+
+def explain(
+    body: bytes,
+    snapshot: Snapshot,
+    scanner: Scanner,
+    kinds: Mapping[str, Kind],
+    clock: Clock,
+    *,
+    key: Key = ANYBODY,
+    declared: Label = PUBLIC,
+    wish: Wish = Wish.STANDARD,
+    revoked: Revocations | None = None,
+    conditions: Mapping[str, Condition] | None = None,
+) -> Explanation:
+    """Explain a request body. Raises InvalidRequest, Unsupported and ForbiddenRoute as the gateway would."""
+    ask = parse_any(body)
+    route = find_route(ask.model, key, snapshot)
+    classified = classify(scanner.scan(ask.value), snapshot.policy, declared=declared, floor=key.floor)
+    decision = decide(
+        classified.label,
+        need_of(ask, len(body), wish),
+        route,
+        key,
+        snapshot,
+        revoked or Revocations(),
+        conditions or {},
+        now_s=clock.now_us() // 1_000_000,
+        monotonic_s=clock.monotonic_s(),
+        chance=0.0,
+    )
+    return Explanation(classified, _with_fields(decision, ask, snapshot, kinds))
+
+
+def parse_any(body: bytes) -> Ask:
+    """Parse a body of any endpoint, told apart by its fields: `messages`, `prompt` or `input`."""
+    value = parse(body)
+    if isinstance(value, dict):
+        if "messages" in value:
+            return parse_chat(value)
+        if "prompt" in value:
+            return parse_completions(value)
+        if "input" in value:
+            return parse_embeddings(value)
+    raise InvalidRequest(
+        "The text is no request body: it has none of `messages`, `prompt`, `input`.",
+        "Give the JSON body of a request to /v1/chat/completions, /v1/completions or /v1/embeddings.",
+    )
+
+
+def _with_fields(decision: Decision, ask: Ask, snapshot: Snapshot, kinds: Mapping[str, Kind]) -> Decision:
+    """Refuse, as the attempt would, the candidates whose kind may not be sent one of the request's fields."""
+    passing: list[Candidate] = []
+    refused: list[Candidate] = []
+    for candidate in decision.candidates:
+        reason = _field_reason(candidate, ask, snapshot, kinds) if candidate.allowed else None
+        if reason is None:
+            passing.append(candidate)
+        else:
+            refused.append(Candidate(candidate.deployment, candidate.zone, (reason,)))
+    allowed = [c for c in passing if c.allowed]
+    others = [c for c in passing if not c.allowed]
+    return Decision(decision.label, decision.route, (*allowed, *refused, *others))
+
+
+def _field_reason(candidate: Candidate, ask: Ask, snapshot: Snapshot, kinds: Mapping[str, Kind]) -> Reason | None:
+    deployment = snapshot.deployments[candidate.deployment]
+    premises = snapshot.zones[deployment.zone].premises
+    try:
+        kinds[deployment.kind].call(ask, deployment, premises=premises, isolation=None)
+    except Unsupported as error:
+        return reason_of(error)
+    return None

@@ -1,0 +1,22 @@
+"""What a parsed request needs of a deployment: from the wire's words to routing's."""
+
+from __future__ import annotations
+
+from douane.core.traffic.routing import Need, Wish
+from douane.wire.call import Ask
+from douane.wire.tokens import estimate_input_tokens
+
+DEFAULT_OUTPUT_TOKENS = 1024
+"""What is reserved, per choice, for an answer whose length the caller did not bound."""
+
+
+def need_of(ask: Ask, body_bytes: int, wish: Wish) -> Need:
+    """Return what the request needs, with token estimates for reservation, cost and time."""
+    return Need(ask.endpoint, ask.needs, estimate_input_tokens(ask, body_bytes), output_estimate(ask), wish)
+
+
+def output_estimate(ask: Ask) -> int:
+    """Return the output tokens to reserve: the caller's bound or the default, for each choice; none for embeddings."""
+    if ask.endpoint == "embeddings":
+        return 0
+    return (ask.max_output_tokens or DEFAULT_OUTPUT_TOKENS) * ask.choices
