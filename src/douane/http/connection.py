@@ -1,0 +1,421 @@
+"""An HTTP/1.1 connection from outside, held to deadlines and bounds before anything of a request is used.
+
+Rules enforced:
+1. Each part of a request has a deadline, and a body a least rate; an unread answer has one too.
+2. Head, target, number of fields, body, chunk overhead, bodies together and connections are bounded.
+3. One request at a time. Input that follows a request before its answer is dropped unread and the connection closes:
+   nobody's second request is served where framing could be in doubt (RFC 9112 section 9.3.2 has clients retry).
+4. Every refusal is Douane's JSON envelope with a length; where the input's state is unsure the connection closes after
+   it, in a way that lets the client read it (its input is drained for a moment, RFC 9112 section 9.6).
+5. When the client leaves, its handler is cancelled at once. A client that closes its sending side has left.
+
+What a head may say is `douane.http.rules`; how an answer is written, `douane.http.turn`; what connections share,
+`douane.http.edge`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import socket
+import struct
+from enum import Enum
+from typing import Any, Final
+
+import httptools
+
+from douane.errors import DouaneError
+from douane.gateway.head import Head
+from douane.http import refusals
+from douane.http.edge import Edge
+from douane.http.response import error_page, head_bytes
+from douane.http.rules import body_too_large, check_headers, check_line, split_target
+from douane.http.turn import Turn
+
+_NEVER: Final = math.inf
+_UNASKED_BODY_BYTES: Final = 64 * 1024
+_CHUNK_OVERHEAD_BYTES: Final = 64 * 1024
+_CHUNK_OVERHEAD_FACTOR: Final = 8
+_REFUSED_CONNECTIONS: Final = 64
+_RESET: Final = struct.pack("ii", 1, 0)
+
+
+class Phase(Enum):
+    """Where a connection's input stands."""
+
+    HEAD = "head"
+    BODY = "body"
+    BUSY = "busy"
+    """The request was read; its answer is awaited."""
+    IDLE = "idle"
+    DROP = "drop"
+    """What still comes is dropped; the connection closes after the answer that is under way, if any."""
+
+
+_HEAD, _BODY, _BUSY, _IDLE, _DROP = Phase.HEAD, Phase.BODY, Phase.BUSY, Phase.IDLE, Phase.DROP
+
+
+class Connection(asyncio.Protocol):
+    """One client's connection."""
+
+    __slots__ = (
+        "_body_started",
+        "_drain_waiters",
+        "_dropped",
+        "_edge",
+        "_fields",
+        "_head_bytes",
+        "_header_bytes",
+        "_parser",
+        "_peer",
+        "_phase",
+        "_reading_paused",
+        "_target",
+        "_turn",
+        "_wire_bytes",
+        "deadline",
+        "loop",
+        "stall_deadline",
+        "transport",
+        "write_paused",
+    )
+
+    def __init__(self, edge: Edge) -> None:
+        self._edge = edge
+        self.loop = edge.loop
+        self.transport: asyncio.Transport
+        self._parser: Any = httptools.HttpRequestParser(self)
+        self._phase = _HEAD
+        self._turn: Turn | None = None
+        self._peer = ""
+        self._target = b""
+        self._fields: list[tuple[bytes, bytes]] = []
+        self._head_bytes = self._header_bytes = self._wire_bytes = self._dropped = 0
+        self._body_started = 0.0
+        self._reading_paused = False
+        self._drain_waiters: list[asyncio.Future[None]] = []
+        self.write_paused = False
+        self.deadline = self.stall_deadline = _NEVER
+
+    # --- from the transport
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        edge, settings = self._edge, self._edge.settings
+        self.transport = transport
+        peer = transport.get_extra_info("peername")
+        self._peer = str(peer[0]) if isinstance(peer, tuple) else ""
+        open_now = len(edge.connections)
+        edge.opened(self)
+        self.deadline = edge.now + settings.head_s
+        if open_now >= settings.max_connections + _REFUSED_CONNECTIONS:
+            self._phase = _DROP
+            transport.abort()
+        elif open_now >= settings.max_connections:
+            self._refuse(refusals.too_many_connections())
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the transport's signature
+        self._edge.closed(self)
+        self._phase = _DROP
+        self._parser = None
+        self._leave()
+        self.resume_writing()
+
+    def eof_received(self) -> None:
+        self._phase = _DROP
+        self._leave()
+
+    def pause_writing(self) -> None:
+        self.write_paused = True
+        self.stall_deadline = self._edge.now + self._edge.settings.write_stall_s
+
+    def resume_writing(self) -> None:
+        self.write_paused = False
+        if self._phase is not _DROP or self._turn is not None:
+            self.stall_deadline = _NEVER
+        for waiter in self._drain_waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+        self._drain_waiters.clear()
+        if self._phase is _IDLE:
+            self._read_on()
+
+    def data_received(self, data: bytes) -> None:
+        phase = self._phase
+        if phase is _BUSY or phase is _DROP:
+            self._drop(len(data))
+            return
+        if phase is _IDLE:
+            self._phase = _HEAD
+            self._head_bytes = 0
+            self.deadline = self._edge.now + self._edge.settings.head_s
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            self._drop(0)
+        except httptools.HttpParserError:
+            self._break()
+        if self._phase is _HEAD:
+            self._head_bytes += len(data)
+            if self._head_bytes > self._edge.settings.max_head_bytes:
+                self._refuse(refusals.head_too_large("headers are", "server.max_head_bytes"))
+        elif self._phase is _BODY:
+            self._check_overhead(len(data))
+
+    # --- from the parser
+
+    def on_message_begin(self) -> None:
+        if self._phase is _DROP or self._turn is not None:
+            self._drop(0)
+            return
+        self._target = b""
+        self._fields = []
+        self._header_bytes = 0
+
+    def on_url(self, part: bytes) -> None:
+        if self._phase is _HEAD:
+            self._target += part
+            if len(self._target) > self._edge.settings.max_target_bytes:
+                self._refuse(refusals.head_too_large("target is", "server.max_target_bytes"))
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self._phase is _HEAD:
+            self._fields.append((name.lower(), value))
+            self._header_bytes += len(name) + len(value) + 4
+            settings = self._edge.settings
+            if self._header_bytes > settings.max_head_bytes:
+                self._refuse(refusals.head_too_large("headers are", "server.max_head_bytes"))
+            elif len(self._fields) > settings.max_headers:
+                self._refuse(refusals.head_too_large("header fields are", "server.max_headers"))
+        elif self._phase is _BODY:
+            self._fail(refusals.bad_body("The request's body has trailer fields.", "Send all fields before the body."))
+
+    def on_headers_complete(self) -> None:
+        if self._phase is not _HEAD:
+            return
+        edge, parser = self._edge, self._parser
+        method: bytes = parser.get_method()
+        version: str = parser.get_http_version()
+        try:
+            check_line(method, version)
+            path, query = split_target(self._target)
+            framing = check_headers(
+                self._fields,
+                version=version,
+                upgrade=parser.should_upgrade(),
+                hosts=edge.hosts,
+                max_body_bytes=edge.settings.max_body_bytes,
+            )
+        except DouaneError as error:
+            self._refuse(error, head_only=method == b"HEAD")
+            return
+        turn = Turn(
+            self,
+            path,
+            head_only=method == b"HEAD",
+            http_1_0=version == "1.0",
+            keep_alive=version == "1.1" and not edge.draining and parser.should_keep_alive(),
+            waits_for_continue=framing.waits,
+        )
+        self._begin(turn, Head(method.decode("ascii"), path, query, self._fields, self._peer))
+
+    def on_body(self, data: bytes) -> None:
+        turn = self._turn
+        if self._phase is not _BODY or turn is None:
+            return
+        edge, settings = self._edge, self._edge.settings
+        edge.waiting_bytes += len(data)
+        turn.feed(data)
+        if turn.received > settings.max_body_bytes:
+            self._fail(body_too_large(settings.max_body_bytes))
+        elif edge.waiting_bytes > settings.max_waiting_bytes:
+            self._fail(refusals.too_many_bytes())
+        elif turn.received > _UNASKED_BODY_BYTES and not turn.wanted:
+            self._pause_reading()
+            self.deadline = _NEVER
+
+    def on_message_complete(self) -> None:
+        if self._phase is _BODY and self._turn is not None:
+            self._phase = _BUSY
+            self.deadline = _NEVER
+            self._read_on()
+            self._turn.complete()
+
+    # --- from the turn
+
+    def want_body(self) -> None:
+        if self._reading_paused:
+            self._read_on()
+            self._body_started = self._edge.now
+            self.deadline = self._edge.now + self._edge.settings.body_s
+
+    async def drained(self) -> None:
+        while self.write_paused:
+            waiter = self.loop.create_future()
+            self._drain_waiters.append(waiter)
+            await waiter
+
+    def answered(self, turn: Turn) -> None:
+        self._turn = None
+        if not turn.keep_alive:
+            self._close_after_answer()
+            return
+        self._phase = _IDLE
+        self.deadline = self._edge.now + self._edge.settings.idle_s
+        if self.write_paused:
+            self._pause_reading()
+
+    def cut(self, turn: Turn) -> None:
+        self._turn = None
+        if turn.http_1_0 and turn.started:
+            self._reset()
+        else:
+            self._close_after_answer()
+
+    # --- from the edge
+
+    def expire(self) -> None:
+        """Act on a deadline of the input."""
+        self.deadline = _NEVER
+        if self._phase is _BODY and self._turn is not None:
+            self._expire_body(self._turn)
+        elif self._phase is _HEAD and self._head_bytes:
+            seconds = self._edge.settings.head_s
+            self._refuse(refusals.too_slow(f"The request's headers did not arrive within {seconds:g} seconds."))
+        elif self._phase is _IDLE and self.transport.get_write_buffer_size():
+            self.transport.abort()
+        else:
+            self._close()
+
+    def retire(self) -> None:
+        """Close if nothing is under way, else after the answer."""
+        if self._turn is not None:
+            self._turn.keep_alive = False
+        elif self._phase is _IDLE or (self._phase is _HEAD and not self._head_bytes):
+            self._close()
+
+    # --- inside
+
+    def _begin(self, turn: Turn, head: Head) -> None:
+        edge = self._edge
+        self._turn = turn
+        self._phase = _BODY
+        self._wire_bytes = 0
+        self._body_started = edge.now
+        self.deadline = edge.now + edge.settings.body_s
+        task = turn.task = self.loop.create_task(edge.handler(head, turn, turn))
+        edge.began(task)
+        task.add_done_callback(lambda done: self._handled(turn, done))
+
+    def _handled(self, turn: Turn, task: asyncio.Task[Any]) -> None:
+        edge = self._edge
+        edge.ended(task)
+        edge.waiting_bytes -= turn.received
+        if turn.ended or turn.gone:
+            return
+        if turn.started:
+            turn.cut()
+        else:
+            turn.ended = True
+            self._refuse(refusals.stopping() if task.cancelled() else refusals.no_answer(), path=turn.path)
+
+    def _expire_body(self, turn: Turn) -> None:
+        settings, now = self._edge.settings, self._edge.now
+        allowed_until = self._body_started + settings.body_s + turn.received / settings.body_min_bytes_per_s
+        if now < allowed_until:
+            self.deadline = allowed_until
+        else:
+            self._fail(refusals.too_slow("The request's body arrived too slowly."))
+
+    def _check_overhead(self, wire_bytes: int) -> None:
+        self._wire_bytes += wire_bytes
+        turn = self._turn
+        slack = _CHUNK_OVERHEAD_BYTES + self._edge.settings.max_head_bytes
+        if turn is not None and self._wire_bytes - turn.received > slack + _CHUNK_OVERHEAD_FACTOR * turn.received:
+            self._fail(
+                refusals.bad_body("The request's chunks carry more framing than content.", "Send larger chunks.")
+            )
+
+    def _break(self) -> None:
+        """Act on input that is not HTTP/1."""
+        if self._phase is _BODY:
+            self._fail(
+                refusals.bad_body("The request's body is not framed as its headers say.", "Mend the chunks' sizes.")
+            )
+        elif self._phase is _HEAD:
+            self._refuse(refusals.not_http())
+        else:
+            self._drop(0)
+
+    def _fail(self, error: DouaneError) -> None:
+        """End the body of the request under way by an error, which its handler answers."""
+        self._phase = _DROP
+        self.deadline = _NEVER
+        self._read_on()
+        if self._turn is not None:
+            self._turn.fail(error)
+
+    def _refuse(self, error: DouaneError, *, path: str = "", head_only: bool = False) -> None:
+        """Answer by an error in the handler's stead, and close."""
+        if (self._phase is _DROP and self._turn is None) or self.transport.is_closing():
+            return
+        path = path or self._target.partition(b"?")[0].decode("latin-1")
+        page = error_page(error, self._edge.request_id(), path)
+        framing = b"content-length: %d\r\n" % len(page.body)
+        head = head_bytes(page.status, page.headers, framing, close=True)
+        self.transport.write(head if head_only else head + page.body)
+        self._turn = None
+        self._linger()
+
+    def _drop(self, size: int) -> None:
+        """Listen no more: what comes is dropped, up to a bound."""
+        self._phase = _DROP
+        if self._turn is not None:
+            self._turn.keep_alive = False
+        self._dropped += size
+        if self._dropped > self._edge.settings.max_dropped_bytes:
+            self.transport.abort()
+
+    def _leave(self) -> None:
+        turn, self._turn = self._turn, None
+        if turn is not None:
+            turn.leave()
+
+    def _close_after_answer(self) -> None:
+        if self._phase is _BUSY:
+            self._close()
+        else:
+            self._linger()
+
+    def _close(self) -> None:
+        self._phase = _DROP
+        self.deadline = _NEVER
+        self.stall_deadline = self._edge.now + self._edge.settings.write_stall_s
+        self.transport.close()
+
+    def _linger(self) -> None:
+        """Close our side, and drop input until the client closes its own: a reset would take our answer from it."""
+        edge = self._edge
+        self._phase = _DROP
+        self.deadline = edge.now + edge.settings.linger_s
+        self.stall_deadline = edge.now + edge.settings.write_stall_s
+        if not self.transport.is_closing():
+            self._read_on()
+            self.transport.write_eof()
+
+    def _reset(self) -> None:
+        transport_socket: socket.socket | None = self.transport.get_extra_info("socket")
+        if transport_socket is not None:
+            transport_socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        self._phase = _DROP
+        self.transport.abort()
+
+    def _pause_reading(self) -> None:
+        if not self._reading_paused and not self.transport.is_closing():
+            self._reading_paused = True
+            self.transport.pause_reading()
+
+    def _read_on(self) -> None:
+        if self._reading_paused and not self.transport.is_closing():
+            self._reading_paused = False
+            self.transport.resume_reading()
