@@ -30,10 +30,14 @@ from douane.adapters.store.sqlite_keys import SqliteKeys
 from douane.adapters.store.sqlite_ledger import SqliteLedger
 from douane.adapters.telemetry import Counts
 from douane.control.engine_model import SMOLLM2, locate
+from douane.control.explain import ANYBODY, Explanation, explain
+from douane.core.label import Label, Level
 from douane.core.models.catalogue import Assurance, Deployment
 from douane.core.traffic.limits import period_of, period_start_us
+from douane.core.traffic.routing import Wish
 from douane.core.traffic.snapshot import Snapshot
-from douane.errors import ConfigurationError, ConfigurationErrors, StoreFailed
+from douane.detect.scanner import Scanner
+from douane.errors import ConfigurationError, ConfigurationErrors, InvalidRequest, NotFound, StoreFailed
 from douane.gateway.conditions import ConditionBook
 from douane.gateway.pipeline import Gateway, Shell
 from douane.wire.kinds import registry
@@ -164,7 +168,7 @@ class House:
         await asyncio.gather(*(engine.start() for engine in self.engines.values()))
         say(f"Model {SMOLLM2.id} ready, sha256 {SMOLLM2.sha256[:12]}... checked, {len(wanted)} engine(s).")
 
-    def _engine_turned(self, name: str, ready: bool) -> None:  # noqa: FBT001 - the engine's own callback
+    def _engine_turned(self, name: str, ready: bool) -> None:
         self.conditions.set_ready(name, ready=ready)
         self.telemetry.note("engine", deployment=name, ready=ready)
 
@@ -193,9 +197,7 @@ class House:
         """Load the configuration again and put it in force whole; return its version. The old one stays on an error."""
         fresh = configuration_of(self._start, self.kinds)
         added = [
-            d.name
-            for d in fresh.snapshot.deployments.values()
-            if d.kind == "embedded" and d.name not in self.engines
+            d.name for d in fresh.snapshot.deployments.values() if d.kind == "embedded" and d.name not in self.engines
         ]
         if added:
             raise ConfigurationErrors(
@@ -266,3 +268,34 @@ async def _ended(task: asyncio.Task[None]) -> None:
 def _to_stderr(lines: bytes) -> None:
     sys.stderr.buffer.write(lines)
     sys.stderr.buffer.flush()
+
+
+def explain_offline(
+    body: bytes, *, config_path: str | None, key_name: str | None, level: str, latency: str
+) -> Explanation:
+    """Explain a request body on a configuration, without a store, an engine or a network."""
+    kinds = kinds_installed()
+    snapshot = configuration_of(Start(config_path, demo=True), kinds).snapshot
+    deployments = {
+        name: replace(d, assurance=Assurance.VERIFIED) if d.kind == "embedded" else d
+        for name, d in snapshot.deployments.items()
+    }
+    declared = Level.parse(level)
+    if declared is None or latency not in set(Wish):
+        raise InvalidRequest(
+            "The level or the latency is not known.",
+            "Levels are public, internal, confidential, restricted; latencies interactive, standard, batch.",
+        )
+    key = snapshot.keys.get(key_name) if key_name is not None else ANYBODY
+    if key is None:
+        raise NotFound(f"There is no key `{key_name}` in the configuration.", "Name one of `keys.*`.")
+    return explain(
+        body,
+        replace(snapshot, deployments=deployments),
+        Scanner(config.detector_rules()),
+        kinds,
+        SystemClock(),
+        key=key,
+        declared=Label(declared),
+        wish=Wish(latency),
+    )

@@ -6,6 +6,7 @@ from douane.errors import BudgetExhausted, DouaneError, RateLimited
 from douane.gateway.exchange import Exchange
 from douane.ports import LimitBook
 
+
 def reserve(exchange: Exchange, limits: LimitBook) -> None:
     """Hold the request's tokens and the highest cost that its route may cause; RateLimited, BudgetExhausted else."""
     key = exchange.key

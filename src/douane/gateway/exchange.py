@@ -9,6 +9,7 @@ from douane.core.traffic.routing import Need
 from douane.core.traffic.snapshot import Key, Route, Snapshot
 from douane.gateway.declare import NOTHING, Declaration
 from douane.gateway.ending import Ending
+from douane.gateway.head import Headers
 from douane.ports import Reservation
 from douane.wire.call import Ask
 
@@ -17,6 +18,7 @@ class Exchange:
     """Mutable, one per request, seen by its task alone. A stage sets what it found; later stages rely on it."""
 
     __slots__ = (
+        "answer",
         "ask",
         "attempts",
         "body_bytes",
@@ -58,6 +60,7 @@ class Exchange:
         self.label: Label = PUBLIC
         self.reasons: tuple[Reason, ...] = ()
         self.attempts = 0
+        self.answer: tuple[Headers, bytes] | None = None
         self.pending: Ending | None = None
         self.deadline_s = started_s
 

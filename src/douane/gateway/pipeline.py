@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from douane.core.digest import digest
 from douane.core.traffic.routing import Decision, decide, find_route
 from douane.errors import (
     ClearanceBroken,
@@ -32,7 +33,8 @@ from douane.gateway.declare import read_declaration
 from douane.gateway.dispatch import Departure, Dispatcher
 from douane.gateway.ending import Ending
 from douane.gateway.exchange import Exchange
-from douane.gateway.head import Body, ClientGone, Head, Sink
+from douane.gateway.head import Body, ClientGone, Head, Headers, Sink
+from douane.gateway.idempotency import IdempotencyBook
 from douane.gateway.relay import AttemptFailed, relay_stream, relay_whole
 from douane.gateway.settle import Settler
 from douane.ports import Clock, Ids, Inspector, Keys, Ledger, LimitBook, Snapshots, Telemetry, Upstream
@@ -48,6 +50,8 @@ _JSON: Final = (b"content-type", b"application/json")
 _SSE: Final = (b"content-type", b"text/event-stream; charset=utf-8")
 _NO_STORE: Final = (b"cache-control", b"no-store")
 _UNBUFFERED: Final = (b"x-accel-buffering", b"no")
+_REPLAYED: Final = (b"x-douane-replayed", b"true")
+_SERVED_BY: Final = frozenset({b"x-douane-zone", b"x-douane-deployment", b"x-douane-model-digest"})
 _MOST_DECISIONS: Final = 8
 _FIRST_PAUSE_S: Final = 0.1
 _LONGEST_PAUSE_S: Final = 2.0
@@ -97,6 +101,7 @@ class Gateway:
             shell.upstream, shell.ledger, shell.snapshots, shell.keys, shell.clock, shell.kinds
         )
         self._conditions = shell.conditions
+        self._idempotency = IdempotencyBook()
 
     async def handle(self, head: Head, body: Body, sink: Sink) -> None:
         """Answer one request. Raises nothing but cancellation, which ends its attempt and its reservation first."""
@@ -138,7 +143,10 @@ class Gateway:
             exchange.need = need_of(exchange.ask, exchange.body_bytes, exchange.declaration.wish)
             reserve(exchange, self._shell.limits)
             await self._classify(exchange)
-            await self._attempts(exchange, sink)
+            if exchange.declaration.idempotency_key is None:
+                await self._attempts(exchange, sink)
+            else:
+                await self._once(exchange, exchange.declaration.idempotency_key, digest(raw), sink)
         except DouaneError as error:
             if exchange.attempts == 0:
                 self._settler.refusal(exchange, error)
@@ -163,6 +171,21 @@ class Gateway:
                 rule="not_found",
             )
         await sink.answer(200, ((b"x-request-id", request_id.encode()), _JSON, _NO_STORE), payload)
+
+    async def _once(self, exchange: Exchange, key: str, body_digest: str, sink: Sink) -> None:
+        """Make the request, or replay the answer that an equal one got."""
+        owner, book = exchange.key.owner, self._idempotency
+        kept = book.begin(owner, key, body_digest, exchange.label, self._clock.monotonic_s())
+        if kept is not None:
+            self._settler.replayed(exchange)
+            await sink.answer(200, (*self._headers(exchange, None), _JSON, _REPLAYED, *_kept_headers(kept[0])), kept[1])
+            return
+        try:
+            await self._attempts(exchange, sink)
+        except BaseException:
+            book.forget(owner, key)
+            raise
+        book.finish(owner, key, exchange.answer)
 
     # --- attempts ------------------------------------------------------------------------------------------------
 
@@ -363,6 +386,10 @@ async def _answer_error(
         return
     head = headers or ((b"x-request-id", request_id.encode()), _NO_STORE)
     await sink.answer(error.status, (*head, _JSON, *error_headers(error)), error_body(error))
+
+
+def _kept_headers(headers: Headers) -> tuple[tuple[bytes, bytes], ...]:
+    return tuple((name, value) for name, value in headers if name in _SERVED_BY)
 
 
 def _wrong_method(allowed: str) -> MethodNotAllowed:

@@ -85,6 +85,7 @@ async def relay_whole(exchange: Exchange, sent: Sent, ending: Ending, sink: Sink
     ending.answer_bytes = len(reply.payload)
     ending.status = 200
     await sink.answer(200, headers, reply.payload)
+    exchange.answer = (headers, reply.payload)
     ending.state = "complete"
 
 

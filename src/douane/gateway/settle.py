@@ -69,6 +69,13 @@ class Settler:
 
     def refusal(self, exchange: Exchange, error: DouaneError) -> None:
         """Give back what was held for a request that caused no attempt; record it where policy refused it."""
+        self._without_attempt(exchange, error.code, error.status, recorded=error.code in _RECORDED_REFUSALS)
+
+    def replayed(self, exchange: Exchange) -> None:
+        """Record a request that was answered with the answer of an equal one: it costs nothing again."""
+        self._without_attempt(exchange, "replayed", 200, recorded=True)
+
+    def _without_attempt(self, exchange: Exchange, code: str, status: int, *, recorded: bool) -> None:
         if exchange.reservation is not None:
             exchange.reservation.release()
         inspection = exchange.inspection
@@ -87,10 +94,10 @@ class Settler:
             inspection.detectors if inspection is not None else "",
             exchange.layer_line(),
             exchange.body_bytes,
-            error.code,
-            error.status,
+            code,
+            status,
             exchange.declaration.client_retry,
         )
-        if error.code in _RECORDED_REFUSALS:
+        if recorded:
             self._ledger.refuse(refusal)
         self._telemetry.refused(refusal)

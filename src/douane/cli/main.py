@@ -1,0 +1,57 @@
+"""The command `douane`: one file a subcommand, each importing what it needs only when it runs."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from douane.cli.check import check
+from douane.cli.classify import classify
+from douane.cli.doctor import doctor
+from douane.cli.explain import explain
+from douane.cli.init import init
+from douane.cli.keys import keys
+from douane.cli.ledger import ledger
+from douane.cli.up import up
+from douane.errors import ConfigurationErrors, DouaneError
+
+app = typer.Typer(
+    name="douane",
+    help="Customs control for LLM traffic: what may not leave the premises never leaves, and the ledger proves it.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+for command in (up, check, init, classify, explain, doctor):
+    app.command()(command)
+app.add_typer(keys, name="keys")
+app.add_typer(ledger, name="ledger")
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    from douane import __version__
+
+    print(__version__)
+
+
+def main() -> None:
+    """Run a command. Errors of ours are printed as problem and fix, and end with status 2."""
+    try:
+        app()
+    except ConfigurationErrors as errors:
+        for error in errors.problems:
+            _print_error(error)
+        sys.exit(2)
+    except DouaneError as error:
+        _print_error(error)
+        sys.exit(2)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(141)
+
+
+def _print_error(error: DouaneError) -> None:
+    where = f"{error.param}: " if error.param else ""
+    print(f"douane: {where}{error.problem}\n  Fix: {error.fix}", file=sys.stderr)

@@ -1,0 +1,36 @@
+"""Counts nothing, and inspectors that a test decides."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from douane.core.finding import Failure, Inspection
+from douane.core.receipt import Outcome, Refusal
+
+
+class SilentTelemetry:
+    """The `Telemetry` port: keeps what it was told, for a test to look at."""
+
+    def __init__(self) -> None:
+        self.outcomes: list[Outcome] = []
+        self.refusals: list[Refusal] = []
+
+    def settled(self, outcome: Outcome, endpoint: str) -> None:
+        self.outcomes.append(outcome)
+
+    def refused(self, refusal: Refusal) -> None:
+        self.refusals.append(refusal)
+
+    def classified(self, level: int, inspection: Inspection | Failure, seconds: float) -> None:
+        return
+
+
+class GivenInspector:
+    """The `Inspector` port: says what it was told to say."""
+
+    def __init__(self, inspection: Inspection | Failure) -> None:
+        self.inspection = inspection
+
+    async def inspect(self, value: Mapping[str, Any], size_bytes: int) -> Inspection | Failure:
+        return self.inspection
