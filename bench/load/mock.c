@@ -196,11 +196,10 @@ static bool pump_flood(Conn *c) {
     flood_bytes += flood_event_len;
     if (!flush_out(c)) return false;
   }
-  if (c->out_len == 0) {
-    put_chunk(c, true);
-    put_stream_end(c);
-    leave_stream(c);
-  }
+  if (c->out_len) return true;  // the reader is slow: EPOLLOUT goes on
+  put_chunk(c, true);
+  put_stream_end(c);
+  leave_stream(c);
   return flush_out(c);
 }
 
