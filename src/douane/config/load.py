@@ -1,0 +1,129 @@
+"""Reads a configuration: `load` a file, `loads` a text. The only reader of the environment.
+
+Rules enforced:
+1. All problems of a configuration are raised at once, or there are none: nothing is ever half in force.
+2. Reading has no effect but reading: a reload calls `load` again and compares the versions of the two snapshots.
+3. The file is bounded, regular and UTF-8.
+
+Tables become settings in `schema` and `translate`, settings become the snapshot in `compile`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path as FilePath
+
+from douane.config import schema
+from douane.config.compile import Broken, compile_document
+from douane.config.problems import Problems, quoted
+from douane.config.text import LONGEST_FILE_BYTES, Expander, cause_of, decode, read_regular
+from douane.config.translate import entry, shape, without
+from douane.core.models.catalogue import KindFacts
+from douane.core.reason import Reason
+from douane.core.traffic.snapshot import Snapshot
+from douane.errors import ConfigurationError, ConfigurationErrors
+
+KindTable = Mapping[str, KindFacts]
+"""The upstream kinds that are installed, by name."""
+
+DEFAULT_DATA_DIR = "douane-data"
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSettings:
+    """What `[server]` holds, in seconds and bytes. `data_dir` is absolute, or None where nobody named one."""
+
+    host: str
+    port: int
+    hosts: tuple[str, ...]
+    data_dir: str | None
+    max_body_bytes: int
+    max_connections: int
+    head_s: float
+    body_s: float
+    idle_s: float
+    write_stall_s: float
+    drain_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """A configuration that holds. `source` says where it was read, `warnings` what is allowed but likely not meant."""
+
+    server: ServerSettings
+    snapshot: Snapshot
+    warnings: tuple[Reason, ...]
+    source: str
+
+
+def load(path: str, *, kinds: KindTable, environ: Mapping[str, str] | None = None) -> Configuration:
+    """Return the configuration in a file; raise ConfigurationErrors with all of its problems."""
+    file = FilePath(path)
+    rule = "The configuration is a file that can be read."
+    try:
+        data, _ = read_regular(file, LONGEST_FILE_BYTES)
+    except (OSError, ValueError) as error:
+        fact = f"The configuration {quoted(path)} {cause_of(error)}."
+        raise _only(rule, fact, "Name it with `--config`, or write one: `douane init`.") from error
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        fact = f"The configuration {quoted(path)} is not UTF-8 text: see its byte {error.start}."
+        raise _only("The configuration is UTF-8 text.", fact, "Save it as UTF-8.") from error
+    return loads(text, base_dir=file.parent, kinds=kinds, environ=environ, source=path)
+
+
+def loads(
+    text: str,
+    *,
+    base_dir: FilePath | str,
+    kinds: KindTable,
+    environ: Mapping[str, str] | None = None,
+    source: str = "text",
+) -> Configuration:
+    """Return the configuration in a text; paths in it are relative to `base_dir`. Errors as in `load`."""
+    problems = Problems()
+    environ = os.environ if environ is None else environ
+    base_dir = FilePath(base_dir)
+    tables = decode(text, problems)
+    if tables is None:
+        raise ConfigurationErrors(tuple(problems.found))
+    expander = Expander(environ, base_dir, problems)
+    expanded = expander.expand(tables)
+    unread = {entry(path) for path in expander.broken}
+    document, ill_formed = shape(without(expanded, unread), problems)
+    if document is None or any(len(path) == 1 for path in ill_formed):  # a whole section: the rest refers to it
+        raise ConfigurationErrors(tuple(problems.found))
+    broken = Broken(frozenset(unread | ill_formed))
+    snapshot = compile_document(document, broken, kinds, base_dir, problems)
+    if problems.found:
+        raise ConfigurationErrors(tuple(problems.found))
+    return Configuration(_server(document.server, base_dir), snapshot, tuple(problems.warnings), source)
+
+
+def data_dir(given: str | None, configuration: Configuration, environ: Mapping[str, str] | None = None) -> str:
+    """Return the data folder: what the command line says, else DOUANE_DATA, else `server.data_dir`, else a default."""
+    environ = os.environ if environ is None else environ
+    return given or environ.get("DOUANE_DATA") or configuration.server.data_dir or DEFAULT_DATA_DIR
+
+
+def _server(given: schema.Server, base_dir: FilePath) -> ServerSettings:
+    return ServerSettings(
+        given.host,
+        given.port,
+        tuple(given.hosts),
+        None if given.data_dir is None else str((base_dir / given.data_dir).absolute()),
+        given.max_body_bytes,
+        given.max_connections,
+        float(given.head_s),
+        float(given.body_s),
+        float(given.idle_s),
+        float(given.write_stall_s),
+        float(given.drain_s),
+    )
+
+
+def _only(rule: str, fact: str, fix: str) -> ConfigurationErrors:
+    return ConfigurationErrors((ConfigurationError(fact, fix, rule=rule),))

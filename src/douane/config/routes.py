@@ -1,0 +1,283 @@
+"""Routes, keys and exchange rates: what refers to deployments, and what a key must have because of them.
+
+Rules enforced:
+1. A route names deployments that exist, each once. One that no deployment may serve is a warning.
+2. A key's routes and zones exist, and no two keys share a secret.
+3. A key that can reach a deployment off the premises has a floor: nobody forgets to say what it sends.
+4. A budget is kept in one currency: for each currency of a reachable price, a rate into it is known (law 8).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from douane.config import schema
+from douane.config.labels import EVERY, Labels
+from douane.config.problems import Path, Problems, choose, dotted, listed, quoted
+from douane.core.digest import digest
+from douane.core.label import PUBLIC, Label
+from douane.core.models.catalogue import Deployment
+from douane.core.money import micro
+from douane.core.traffic.snapshot import Budget, Key, Limits, Objective, Rates, Route, Strategy
+from douane.core.zone import Zone
+
+_NO_SECRETS = frozenset(digest(text) for text in (b"", b"\n", b"\r\n"))
+"""What comes out where a digest was made of nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What routes and keys are read against. The `absent` ones exist but are not whole."""
+
+    zones: Mapping[str, Zone]
+    absent_zones: frozenset[str]
+    deployments: Mapping[str, Deployment]
+    absent_deployments: frozenset[str]
+
+
+def compile_rates(given: Mapping[str, Mapping[str, schema.Rate]], problems: Problems) -> Rates:
+    """Return the exchange rates; their source is all sources, their date the oldest."""
+    rates: dict[tuple[str, str], int] = {}
+    rows: list[schema.Rate] = []
+    for currency, row in given.items():
+        for into, rate in row.items():
+            path: Path = ("rates", currency, into)
+            if currency == into:
+                fact = f"`{dotted(path)}` is a rate of a currency into itself."
+                problems.refuse(path, "A rate joins two currencies.", fact, "Remove it.")
+                continue
+            try:
+                rates[(currency, into)] = micro(rate.rate)
+            except ValueError:
+                fact = f"`{dotted(path)}` has more than six decimals."
+                problems.refuse(path, "Money is exact.", fact, "Round it up to six decimals.")
+                continue
+            rows.append(rate)
+    sources = sorted({row.source for row in rows})
+    return Rates(rates, "; ".join(sources), min((row.date for row in rows), default=""))
+
+
+def compile_routes(given: Mapping[str, schema.Route], around: Surroundings, problems: Problems) -> dict[str, Route]:
+    """Return the routes that are whole."""
+    routes: dict[str, Route] = {}
+    for name, wanted in given.items():
+        path: Path = ("routes", name, "deployments")
+        fine = [
+            _deployment_exists(one, (*path, place), around, problems) for place, one in enumerate(wanted.deployments)
+        ]
+        twice = {one for one in wanted.deployments if wanted.deployments.count(one) > 1}
+        if twice:
+            fact = f"`{dotted(path)}` names {listed(sorted(twice))} more than once."
+            problems.refuse(path, "A route names each deployment once.", fact, "Name it once.")
+        if not all(fine) or twice:
+            continue
+        latency = wanted.latency
+        routes[name] = Route(
+            name,
+            tuple(wanted.deployments),
+            Strategy(wanted.strategy),
+            Objective(
+                None if latency.ttft_ms is None else float(latency.ttft_ms),
+                None if latency.tpot_ms is None else float(latency.tpot_ms),
+            ),
+            wanted.attempts,
+            float(wanted.timeout_s),
+        )
+    return routes
+
+
+def _deployment_exists(name: str, path: Path, around: Surroundings, problems: Problems) -> bool:
+    if name in around.deployments:
+        return True
+    if name not in around.absent_deployments:
+        problems.refuse(
+            path,
+            "A route names deployments that exist.",
+            f"`{dotted(path)}` names the deployment {quoted(name)}, which does not exist.",
+            choose(name, {*around.deployments, *around.absent_deployments}, f"Add a table `[deployments.{name}]`."),
+        )
+    return False
+
+
+def warn_of_idle_routes(
+    routes: Mapping[str, Route], deployments: Mapping[str, Deployment], *, allow_unchecked: bool, problems: Problems
+) -> None:
+    """Warn of each route that no deployment may serve at present; an engine that is yet to start may."""
+    for name, route in routes.items():
+        states = [deployments[one].assurance for one in route.deployments]
+        if any(state.routable(allow_unchecked=allow_unchecked) or state == "verifying" for state in states):
+            continue
+        problems.warn(
+            "route_not_routable",
+            "Unverified weights are not routable.",
+            f"No deployment of route {quoted(name)} may serve: {listed(sorted({state.value for state in states}))}.",
+            "Verify the model of one of them, or add a deployment that is verified.",
+        )
+
+
+class KeyReader:
+    """Reads the keys of one configuration."""
+
+    def __init__(
+        self,
+        around: Surroundings,
+        routes: Mapping[str, Route],
+        absent_routes: frozenset[str],
+        labels: Labels,
+        rates: tuple[Rates, frozenset[tuple[str, str]]],
+        problems: Problems,
+    ) -> None:
+        self._around = around
+        self._routes = routes
+        self._absent_routes = absent_routes
+        self._labels = labels
+        self._rates, self._absent_rates = rates
+        self._problems = problems
+        self._by_digest: dict[str, str] = {}
+
+    def read(self, name: str, wanted: schema.Key) -> Key | None:
+        """Return one key, or None where it is not whole."""
+        before = len(self._problems.found)
+        path: Path = ("keys", name)
+        self._secret(name, wanted, path)
+        routes = self._route_names(wanted, path)
+        self._zone_names(wanted, path)
+        reachable = self._reachable(routes, wanted.zones)
+        floor = self._floor(wanted, path, reachable)
+        budget = self._budget(wanted, path, reachable)
+        expires_at = self._expiry(wanted, path)
+        if len(self._problems.found) > before:
+            return None
+        self._warn_of_useless(name, routes, wanted.zones, floor)
+        return Key(
+            name,
+            wanted.secret_sha256.lower(),
+            wanted.owner or name,
+            None if routes is None else frozenset(routes),
+            None if wanted.zones is None else frozenset(wanted.zones),
+            floor,
+            Limits(wanted.limits.requests_per_minute, wanted.limits.tokens_per_minute, wanted.limits.concurrent),
+            budget,
+            expires_at,
+            wanted.admin,
+        )
+
+    def _secret(self, name: str, wanted: schema.Key, path: Path) -> None:
+        here: Path = (*path, "secret_sha256")
+        found = wanted.secret_sha256.lower()
+        if found in _NO_SECRETS:
+            fact = f"`{dotted(here)}` is the digest of nothing."
+            fix = 'Digest the secret itself, without a line break: `printf %s "$SECRET" | sha256sum`.'
+            self._problems.refuse(here, "A key has a secret.", fact, fix)
+        other = self._by_digest.setdefault(found, name)
+        if other != name:
+            fact = f"`{dotted(here)}` is also that of key {quoted(other)}."
+            fix = "Make a secret for each key: `douane keys create NAME`."
+            self._problems.refuse(here, "No two keys share a secret.", fact, fix)
+
+    def _route_names(self, wanted: schema.Key, path: Path) -> list[str] | None:
+        """Return the names of the key's routes, None for every one."""
+        here: Path = (*path, "routes")
+        if wanted.routes is None:
+            if not wanted.admin:
+                fix = f'Add `routes = [{", ".join(sorted(self._routes)[:3])}]`, or `["*"]` for every one.'
+                fact = f"`{dotted(here)}` is missing."
+                self._problems.refuse(here, "A key uses only the routes it was given.", fact, fix)
+            return []
+        if wanted.routes == [EVERY]:
+            return None
+        for place, name in enumerate(wanted.routes):
+            if name in self._routes or name in self._absent_routes:
+                continue
+            at: Path = (*here, place)
+            known = {*self._routes, *self._absent_routes}
+            fix = "Name the routes one by one." if name == EVERY else choose(name, known, f"Add `[routes.{name}]`.")
+            fact = f"`{dotted(at)}` names the route {quoted(name)}, which does not exist."
+            self._problems.refuse(at, "A key names routes that exist.", fact, fix)
+        return wanted.routes
+
+    def _zone_names(self, wanted: schema.Key, path: Path) -> None:
+        known = {*self._around.zones, *self._around.absent_zones}
+        for place, name in enumerate(wanted.zones or ()):
+            if name not in known:
+                at: Path = (*path, "zones", place)
+                fact = f"`{dotted(at)}` names the zone {quoted(name)}, which does not exist."
+                fix = choose(name, known, f"Add `[zones.{name}]`.")
+                self._problems.refuse(at, "A key names zones that exist.", fact, fix)
+
+    def _reachable(self, routes: list[str] | None, zones: list[str] | None) -> list[tuple[str, Deployment]]:
+        names = self._routes if routes is None else [name for name in routes if name in self._routes]
+        pairs = [(name, self._around.deployments[one]) for name in names for one in self._routes[name].deployments]
+        return [(name, one) for name, one in pairs if zones is None or one.zone in zones]
+
+    def _floor(self, wanted: schema.Key, path: Path, reachable: list[tuple[str, Deployment]]) -> Label:
+        here: Path = (*path, "floor")
+        if wanted.floor is not None:
+            return self._labels.label(here, wanted.floor.level, wanted.floor.compartments) or PUBLIC
+        away = next((pair for pair in reachable if not self._around.zones[pair[1].zone].premises), None)
+        if away is not None:
+            self._problems.refuse(
+                here,
+                "A key that can leave the premises has a floor.",
+                f"`{dotted(here)}` is missing, and deployment {quoted(away[1].name)} of route {quoted(away[0])}"
+                " is off the premises.",
+                'Add the lowest label of whatever this key sends, such as `floor = "internal"`.',
+            )
+        return PUBLIC
+
+    def _budget(self, wanted: schema.Key, path: Path, reachable: list[tuple[str, Deployment]]) -> Budget | None:
+        given = wanted.budget
+        if given is None:
+            return None
+        here: Path = (*path, "budget")
+        for currency in sorted({one.price.currency for _, one in reachable if one.price is not None}):
+            pair = (currency, given.currency)
+            if currency != given.currency and pair not in self._rates.micro and pair not in self._absent_rates:
+                setting = f"rates.{currency}.{given.currency}"
+                self._problems.refuse(
+                    here,
+                    "A budget is kept in one currency, at known rates.",
+                    f"`{dotted(here)}` is in {given.currency}, and a price that it pays is in {currency}:"
+                    f" `{setting}` is missing.",
+                    f"Add `{setting} = {{ rate, source, date }}` at the top of the file, or keep the budget in"
+                    f" {currency}.",
+                )
+        try:
+            return Budget(micro(given.amount), given.currency, given.per)
+        except ValueError:
+            fact = f"`{dotted(here)}` has more than six decimals."
+            self._problems.refuse(here, "Money is exact.", fact, "Round it to six decimals.")
+            return None
+
+    def _expiry(self, wanted: schema.Key, path: Path) -> int | None:
+        if wanted.expires is None:
+            return None
+        here: Path = (*path, "expires")
+        fix = "Write a date as `2027-01-01`, or a date-time as `2027-01-01T00:00:00Z`."
+        try:
+            moment = datetime.fromisoformat(wanted.expires)
+        except ValueError:
+            fact = f"`{dotted(here)}` is neither a date nor a date-time."
+            self._problems.refuse(here, "A key ends at one moment.", fact, fix)
+            return None
+        if moment.tzinfo is None:
+            if len(wanted.expires) > len("2027-01-01"):
+                fact = f"`{dotted(here)}` is a date-time without its offset."
+                self._problems.refuse(here, "A key ends at one moment.", fact, fix)
+                return None
+            moment = moment.replace(tzinfo=UTC)
+        return int(moment.timestamp())
+
+    def _warn_of_useless(self, name: str, routes: list[str] | None, zones: list[str] | None, floor: Label) -> None:
+        for route in sorted(self._routes) if routes is None else routes:
+            reachable = self._reachable([route], zones)
+            if any(self._around.zones[one.zone].clearance.permits(floor) for _, one in reachable):
+                continue
+            self._problems.warn(
+                "floor_not_cleared",
+                "Content goes only to zones cleared for its label.",
+                f"No deployment of route {quoted(route)} may take what key {quoted(name)} sends: floor `{floor}`.",
+                f"Add a deployment in a zone cleared for `{floor}` to the route, or take the route from the key.",
+            )
