@@ -188,7 +188,7 @@ PASSABLE_VALUES: Final[Mapping[str, tuple[object, ...]]] = {
 }
 """Values with which a refused field says no more than its absence: accepted, and never sent on."""
 
-HARMLESS: Final[frozenset[str]] = frozenset({"user", "metadata", "safety_identifier", *PASSABLE_VALUES})
+HARMLESS: Final[frozenset[str]] = frozenset({"user", "metadata", "safety_identifier", "modalities", *PASSABLE_VALUES})
 """Dropped off the premises where a kind does not list them: they change no answer."""
 
 KNOWN: Final[frozenset[str]] = frozenset(

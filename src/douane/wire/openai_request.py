@@ -27,7 +27,7 @@ MAX_INPUTS: Final = 2048
 _MAX_TOKENS: Final = 2**31 - 1
 _TOOL_TYPES: Final = ("function", "custom")
 _CHOICE_TYPES: Final = ("function", "custom", "allowed_tools")
-_CHOICE_WORDS: Final = ("none", "auto", "required", "any")
+_CHOICE_WORDS: Final = ("none", "auto", "required")
 _INLINE_TEXT: Final = ("type", "text", "refusal", "filename")
 _MAX_PART_DEPTH: Final = 8
 
@@ -216,9 +216,9 @@ def _check_tools(tools: list[dict[str, Any]]) -> frozenset[str]:
 def _check_choice(choice: Any, names: frozenset[str]) -> bool:
     """Check `tool_choice`; tell whether it forces a call."""
     if choice is None or (type(choice) is str and choice in _CHOICE_WORDS):
-        if choice in ("required", "any") and not names:
+        if choice == "required" and not names:
             raise wrong("tool_choice", "`tool_choice` demands a call, and there are no tools", "Send `tools`.")
-        return choice in ("required", "any")
+        return choice == "required"
     if type(choice) is not dict or choice.get("type") not in _CHOICE_TYPES:
         raise wrong(
             "tool_choice", "`tool_choice` is not of the protocol", "Send `none`, `auto`, `required` or a function."

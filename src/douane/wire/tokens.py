@@ -18,11 +18,11 @@ _TOKENS_PER_MESSAGE: Final = 8
 
 def estimate_input_tokens(ask: Ask, body_bytes: int) -> int:
     """Return the tokens to reserve for a request whose body has `body_bytes` bytes; at least one."""
-    ids = _token_ids(ask.value.get("prompt" if ask.endpoint == "completions" else "input"))
-    if ids is not None:
-        return max(1, ids)
-    messages = len(ask.value["messages"]) if ask.endpoint == "chat" else 0
-    return max(1, -(-body_bytes // BYTES_PER_TOKEN) + _TOKENS_PER_MESSAGE * messages)
+    by_size = -(-body_bytes // BYTES_PER_TOKEN)
+    if ask.endpoint == "chat":
+        return by_size + _TOKENS_PER_MESSAGE * len(ask.value["messages"])
+    ids = _token_ids(ask.value["prompt" if ask.endpoint == "completions" else "input"])
+    return max(1, by_size if ids is None else ids)
 
 
 def _token_ids(given: Any) -> int | None:
