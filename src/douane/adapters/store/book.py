@@ -50,7 +50,7 @@ _ATTEMPT = (
     " values (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,1,?,'open')"
 )
 _OPEN = "insert or ignore into open_requests values (?)"
-_RECEIPT = "insert into receipts values (1,?,?,?,?,?)"
+_RECEIPT = "insert into receipts values (1,?,?,?,?)"
 _CONCLUDE = (
     "update attempts set state=?, ended_us=?, status=?, error_code=?, input_tokens=?, output_tokens=?, token_source=?,"
     " cost_micro=?, currency=?, answer_bytes=?, upstream=?, first_byte_us=?, duration_us=?, settles=?, outcome_seq=?"
@@ -214,7 +214,7 @@ class Book:
     def _insert(self, records: Sequence[Record]) -> None:
         """Insert records that are all as the common case has them; raise one of `_UNFIT` otherwise."""
         chain, seq, before = self.chain, self._seq, self._hash
-        receipts: list[tuple[int, str, str, str, str]] = []
+        receipts: list[tuple[int, str, str, str]] = []
         attempts: list[tuple[object, ...]] = []
         concluded: list[tuple[object, ...]] = []
         settled: list[tuple[object, ...]] = []
@@ -240,9 +240,8 @@ class Book:
                 settled.append((r.at_us, r.state, r.status, r.error_code, seq, r.request_id, r.attempt))
                 closed.append((r.request_id,))
             body = record_body(kind, chain, seq, before, r)
-            after = record_hash(body)
-            receipts.append((seq, kind, before, after, body.decode()))
-            before = after
+            before = record_hash(body)
+            receipts.append((seq, kind, before, body.decode()))
         many = self._many
         many(_RECEIPT, receipts)
         if attempts:

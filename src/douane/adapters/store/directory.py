@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from douane.adapters.store.failing import store_failed
 from douane.errors import StoreFailed
 
 REVISION: Final = "0001"
@@ -91,16 +92,6 @@ def connect(database: Path) -> sqlite3.Connection:
     except sqlite3.Error as cause:
         raise store_failed("opened", cause) from cause
     return connection
-
-
-def store_failed(what: str, cause: sqlite3.Error) -> StoreFailed:
-    """Translate a driver's error: its name, never its text."""
-    name = getattr(cause, "sqlite_errorname", None) or type(cause).__name__
-    return StoreFailed(
-        f"The store could not be {what}: {name}.",
-        "Check the disk of the data folder: free space, rights, health. It is tried again by itself.",
-        rule="Nothing is acknowledged that is not durable.",
-    )
 
 
 def _unusable(path: Path, cause: OSError) -> StoreFailed:

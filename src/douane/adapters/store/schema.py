@@ -50,7 +50,6 @@ receipts: Final = Table(
     Column("chain", Integer, primary_key=True, autoincrement=False),
     _number("seq", key=True),
     _text("kind"),
-    _text("before"),
     _text("hash"),
     _text("body"),
 )

@@ -25,7 +25,7 @@ from typing import Any
 import orjson
 
 from douane.adapters.store.book import Book, open_book
-from douane.adapters.store.directory import store_failed
+from douane.adapters.store.failing import store_failed
 from douane.errors import StoreFailed
 
 _LOOK_MS = 2_000

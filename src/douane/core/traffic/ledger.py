@@ -300,9 +300,10 @@ def recover(open_attempts: Iterable[OpenAttempt], now_us: int) -> tuple[Outcome,
 
 SMALL: Final = 8
 LARGE: Final = 128
-STEP_S: Final = 0.001
+FIRST_STEP_S: Final = 0.0002
+STEP_S: Final = 0.0005
+STEPS: Final = 8
 LAZY_S: Final = 0.008
-STEPS: Final = 4
 
 
 def pause_s(waiting: int, urgent: int, last: int, arrived: int, step: int) -> float:
@@ -318,4 +319,4 @@ def pause_s(waiting: int, urgent: int, last: int, arrived: int, step: int) -> fl
         return LAZY_S if step == 0 else 0.0
     if (waiting <= SMALL and last <= SMALL) or step >= STEPS or (step and not arrived):
         return 0.0
-    return STEP_S
+    return STEP_S if step else FIRST_STEP_S

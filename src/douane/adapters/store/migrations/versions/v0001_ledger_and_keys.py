@@ -96,7 +96,6 @@ def upgrade() -> None:
         sa.Column("chain", sa.Integer(), primary_key=True, autoincrement=False, nullable=False),
         sa.Column("seq", sa.BigInteger(), primary_key=True, autoincrement=False, nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("before", sa.Text(), nullable=False),
         sa.Column("hash", sa.Text(), nullable=False),
         sa.Column("body", sa.Text(), nullable=False),
     )
