@@ -94,7 +94,8 @@ class House:
         self.limits = MemoryLimits(self.clock)
         self.conditions = ConditionBook(self.clock)
         self.telemetry = Counts(self.clock, _to_stderr if start.log else None)
-        self._start = start
+        self.start = start
+        self.first_key: str | None = None
         self._exits = AsyncExitStack()
         self._budgets_loaded: set[str] = set()
 
@@ -112,7 +113,7 @@ class House:
 
     async def _build(self, say: Callable[[str], None]) -> None:
         exits = self._exits
-        data_dir = config.data_dir(self._start.data_dir, self.configuration)
+        data_dir = config.data_dir(self.start.data_dir, self.configuration)
         self.directory = DataDirectory.claim(Path(data_dir))
         exits.callback(self.directory.release)
         self.ledger = await SqliteLedger.open(self.directory, self.clock)
@@ -189,13 +190,13 @@ class House:
                     assurance=Assurance.VERIFIED,
                     model_digest=facts.model_digest,
                 )
-        return replace(snapshot, deployments=deployments)
+        return config.with_version(replace(snapshot, deployments=deployments))
 
     # --- reload ----------------------------------------------------------------------------------------------------
 
     def reload(self) -> str:
         """Load the configuration again and put it in force whole; return its version. The old one stays on an error."""
-        fresh = configuration_of(self._start, self.kinds)
+        fresh = configuration_of(self.start, self.kinds)
         added = [
             d.name for d in fresh.snapshot.deployments.values() if d.kind == "embedded" and d.name not in self.engines
         ]
@@ -213,8 +214,9 @@ class House:
             )
         self.configuration = fresh
         self.snapshots.swap(self._with_engines(fresh.snapshot))
-        self.telemetry.note("reload", version=fresh.snapshot.version)
-        return fresh.snapshot.version
+        version = self.snapshots.current().version
+        self.telemetry.note("reload", version=version)
+        return version
 
     # --- what runs beside the requests -------------------------------------------------------------------------------
 

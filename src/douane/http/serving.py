@@ -1,0 +1,153 @@
+"""Puts a wired house behind the edge: probes, admin API, reload, and what is printed when it is ready."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+
+import orjson
+import uvloop
+
+from douane import __version__
+from douane.bootstrap import House, Start
+from douane.config import ServerSettings
+from douane.errors import ConfigurationErrors, DouaneError
+from douane.gateway.head import Head
+from douane.http.admin_house import admin_of
+from douane.http.app import Application, Probe, reading_page
+from douane.http.response import Page
+from douane.http.server import Address, serve
+from douane.http.settings import EdgeSettings
+
+
+def run_house(start: Start, *, host: str | None, port: int | None) -> None:
+    """Open the house, serve until told to stop, close it. Raises DouaneError where it cannot begin."""
+
+    async def whole_life() -> None:
+        house = await House.open(start, say=_say)
+        try:
+            settings = edge_settings(house.configuration.server, host, port)
+            await serve(
+                application(house, settings),
+                settings,
+                on_ready=lambda addresses: _welcome(house, addresses),
+                reload=lambda: _reload(house),
+            )
+        finally:
+            await house.close()
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(whole_life())
+
+
+def edge_settings(server: ServerSettings, host: str | None, port: int | None) -> EdgeSettings:
+    """Return the edge's bounds: what the configuration says, with the command line's address."""
+    settings = EdgeSettings(
+        host=server.host if host is None else host,
+        port=server.port if port is None else port,
+        hosts=server.hosts,
+        head_s=server.head_s,
+        body_s=server.body_s,
+        idle_s=server.idle_s,
+        write_stall_s=server.write_stall_s,
+        drain_s=server.drain_s,
+        max_connections=server.max_connections,
+        max_body_bytes=server.max_body_bytes,
+    )
+    waiting = max(settings.max_waiting_bytes, 4 * settings.max_body_bytes)
+    return replace(settings, max_waiting_bytes=waiting)
+
+
+def application(house: House, settings: EdgeSettings) -> Application:
+    """Return the application: gateway, probes, admin API."""
+    return Application(
+        house.gateway,
+        probes=probes(house),
+        mounted=lambda: admin_of(house),
+        report=lambda line: house.telemetry.note("fault", what=line),
+        settings=settings,
+    )
+
+
+def probes(house: House) -> dict[str, Probe]:
+    """Return what answers GET on /healthz, /readyz and /metrics; none of them asks anything outside this process."""
+
+    def alive(_head: Head) -> Page:
+        return reading_page(200, b"application/json", b'{"status":"ok"}')
+
+    def ready(_head: Head) -> Page:
+        problem = house.readiness()
+        body = {"status": "ready"} if problem is None else {"status": "not ready", "problem": problem}
+        return reading_page(200 if problem is None else 503, b"application/json", orjson.dumps(body))
+
+    def metrics(_head: Head) -> Page:
+        gauges = {
+            "douane_ready": float(house.readiness() is None),
+            "douane_ledger_failing": float(house.ledger.failure is not None),
+        }
+        return reading_page(200, b"text/plain; version=0.0.4; charset=utf-8", house.telemetry.render(gauges))
+
+    return {"/healthz": alive, "/readyz": ready, "/metrics": metrics}
+
+
+async def _reload(house: House) -> None:
+    try:
+        version = house.reload()
+    except ConfigurationErrors as errors:
+        for error in errors.problems:
+            _say(f"Not reloaded. {error.param}: {error.problem} {error.fix}")
+    except DouaneError as error:
+        _say(f"Not reloaded. {error.problem} {error.fix}")
+    else:
+        _say(f"Reloaded: configuration {version[:12]}.")
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)  # noqa: T201 - the terminal of whoever runs it
+
+
+def _welcome(house: House, addresses: Sequence[Address]) -> None:
+    host, port = addresses[0]
+    shown = f"[{host}]" if ":" in host else host
+    base = f"http://{shown}:{port}"
+    lines = [
+        f"Douane {__version__} is up: {base}/v1 (health {base}/healthz, metrics {base}/metrics)",
+        f"Configuration {house.configuration.source}, version {house.snapshots.current().version[:12]}; "
+        f"ledger {house.directory.database}",
+    ]
+    lines += [f"Warning: {w.fact} {w.fix}" for w in house.configuration.warnings]
+    if house.snapshots.current().policy.allow_unchecked:
+        lines.append("Warning: `policy.allow_unchecked` is on: deployments whose weights nobody checked may serve.")
+    lines += _key_lines(house)
+    lines += _things_to_try(house, base)
+    print("\n".join(lines), flush=True)  # noqa: T201
+
+
+def _key_lines(house: House) -> list[str]:
+    if house.first_key is None:
+        return ["Keys are in the store already; `douane keys create NAME` makes another."]
+    return ["", f"Admin key, shown this once:  export DOUANE_KEY={house.first_key}", ""]
+
+
+def _things_to_try(house: House, base: str) -> list[str]:
+    if not house.start.demo:
+        return []
+    texts = (
+        ("public text: may go to the cloud", "Say hello in one short sentence."),
+        ("an IBAN: confidential, stays", "Pay invoice 12 to FR14 2004 1010 0505 0001 3M02 606."),
+        ("a French NIR: restricted, stays", "Le salarié au NIR 2 69 05 49 588 157 80 demande un congé."),
+    )
+    lines = ["Try it (SmolLM2-135M is a demonstration model; watch x-douane-zone, not its wisdom):"]
+    for what, text in texts:
+        body = orjson.dumps({"model": "chat", "max_tokens": 32, "messages": [{"role": "user", "content": text}]}).decode()
+        lines += [
+            f"  # {what}",
+            f"  curl -si {base}/v1/chat/completions -H \"Authorization: Bearer $DOUANE_KEY\" "
+            f"-H 'Content-Type: application/json' -d '{body}'",
+        ]
+    lines += ["  # and what went where", f"  douane ledger report --data {house.directory.path}"]
+    return lines
+
+
