@@ -12,11 +12,12 @@ from pathlib import Path as FilePath
 
 from douane.config import schema
 from douane.config.catalogue import compile_models, shipped_models
+from douane.config.data import shipped_rates
 from douane.config.deployments import compile_deployments
 from douane.config.labels import Labels, compile_policy, shipped_map
 from douane.config.placement import Surroundings
 from douane.config.problems import Path, Problems
-from douane.config.routes import KeyReader, compile_rates, compile_routes, warn_of_idle_routes
+from douane.config.routes import KeyReader, RateBook, compile_rates, compile_routes, warn_of_idle_routes
 from douane.config.routes import Surroundings as Served
 from douane.config.version import with_version
 from douane.config.zones import compile_zones
@@ -53,16 +54,17 @@ def compile_document(
     )
     deployments = compile_deployments(document.deployments, around, problems)
     absent_deployments = broken.names("deployments") | (document.deployments.keys() - deployments.keys())
-    rates = compile_rates(document.rates, problems)
+    rates, shipped = compile_rates(document.rates, shipped_rates(), problems)
     served = Served(zones, absent_zones, deployments, absent_deployments)
     routes = compile_routes(document.routes, served, problems)
     absent_routes = broken.names("routes") | (document.routes.keys() - routes.keys())
     absent_rates = frozenset((str(path[1]), str(path[2])) for path in broken.paths if path[0] == "rates" and path[2:])
     warn_of_idle_routes(routes, deployments, allow_unchecked=policy.allow_unchecked, problems=problems)
-    reader = KeyReader(served, routes, absent_routes, labels, (rates, absent_rates), problems)
+    reader = KeyReader(served, routes, absent_routes, labels, RateBook(rates, shipped, absent_rates), problems)
+    compartments = frozenset(document.policy.compartments)
     keys: dict[str, Key] = {}
     for name, wanted in document.keys.items():
         key = reader.read(name, wanted)
         if key is not None:
             keys[name] = key
-    return with_version(Snapshot("", zones, deployments, routes, keys, policy, rates))
+    return with_version(Snapshot("", zones, deployments, routes, keys, policy, rates, compartments))

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from douane.config import schema
+from douane.config.data import RateRow
 from douane.config.labels import EVERY, Labels
 from douane.config.problems import Path, Problems, choose, dotted, listed, quoted
 from douane.core.digest import digest
@@ -37,10 +38,24 @@ class Surroundings:
     absent_deployments: frozenset[str]
 
 
-def compile_rates(given: Mapping[str, Mapping[str, schema.Rate]], problems: Problems) -> Rates:
-    """Return the exchange rates; their source is all sources, their date the oldest."""
+@dataclass(frozen=True, slots=True)
+class RateBook:
+    """The exchange rates, the shipped ones among them with their dates, and pairs that are given but not whole."""
+
+    rates: Rates
+    shipped: Mapping[tuple[str, str], str]
+    absent: frozenset[tuple[str, str]]
+
+
+def compile_rates(
+    given: Mapping[str, Mapping[str, schema.Rate]], shipped: Mapping[tuple[str, str], RateRow], problems: Problems
+) -> tuple[Rates, Mapping[tuple[str, str], str]]:
+    """Return the exchange rates, and the dates of the shipped ones that nothing overrides.
+
+    The source of all is every source, their date the oldest.
+    """
     rates: dict[tuple[str, str], int] = {}
-    rows: list[schema.Rate] = []
+    rows: list[tuple[str, str]] = []
     for currency, row in given.items():
         for into, rate in row.items():
             path: Path = ("rates", currency, into)
@@ -54,9 +69,13 @@ def compile_rates(given: Mapping[str, Mapping[str, schema.Rate]], problems: Prob
                 fact = f"`{dotted(path)}` has more than six decimals."
                 problems.refuse(path, "Money is exact.", fact, "Round it up to six decimals.")
                 continue
-            rows.append(rate)
-    sources = sorted({row.source for row in rows})
-    return Rates(rates, "; ".join(sources), min((row.date for row in rows), default=""))
+            rows.append((rate.source, rate.date))
+    unused = {pair: row for pair, row in shipped.items() if pair not in rates}
+    rates |= {pair: micro(rate) for pair, (rate, _, _) in unused.items()}
+    rows += [(source, day) for _, source, day in unused.values()]
+    sources = sorted({source for source, _ in rows})
+    compiled = Rates(rates, "; ".join(sources), min((day for _, day in rows), default=""))
+    return compiled, {pair: day for pair, (_, _, day) in unused.items()}
 
 
 def compile_routes(given: Mapping[str, schema.Route], around: Surroundings, problems: Problems) -> dict[str, Route]:
@@ -126,14 +145,14 @@ class KeyReader:
         routes: Mapping[str, Route],
         absent_routes: frozenset[str],
         labels: Labels,
-        rates: tuple[Rates, frozenset[tuple[str, str]]],
+        book: RateBook,
         problems: Problems,
     ) -> None:
         self._around = around
         self._routes = routes
         self._absent_routes = absent_routes
         self._labels = labels
-        self._rates, self._absent_rates = rates
+        self._book = book
         self._problems = problems
         self._by_digest: dict[str, str] = {}
 
@@ -234,7 +253,9 @@ class KeyReader:
         here: Path = (*path, "budget")
         for currency in sorted({one.price.currency for _, one in reachable if one.price is not None}):
             pair = (currency, given.currency)
-            if currency != given.currency and pair not in self._rates.micro and pair not in self._absent_rates:
+            if currency == given.currency or pair in self._book.absent:
+                continue
+            if pair not in self._book.rates.micro:
                 setting = f"rates.{currency}.{given.currency}"
                 self._problems.refuse(
                     here,
@@ -243,6 +264,14 @@ class KeyReader:
                     f" `{setting}` is missing.",
                     f"Add `{setting} = {{ rate, source, date }}` at the top of the file, or keep the budget in"
                     f" {currency}.",
+                )
+            elif pair in self._book.shipped:
+                self._problems.warn(
+                    "shipped_rate",
+                    "A budget is kept in one currency, at known rates.",
+                    f"`{dotted(here)}` turns {currency} into {given.currency} at the shipped rate of"
+                    f" {self._book.shipped[pair]}.",
+                    f"Add `rates.{currency}.{given.currency} = {{ rate, source, date }}` at the top of the file.",
                 )
         try:
             return Budget(micro(given.amount), given.currency, given.per)

@@ -1,0 +1,52 @@
+"""`douane check`: every problem of a configuration with its fix, or what it comes to; or the JSON Schema."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from douane.control.check import Report
+
+
+def check(
+    config: Annotated[Path, typer.Option(help="The configuration.")] = Path("douane.toml"),
+    schema: Annotated[
+        bool, typer.Option("--schema", help="Print the JSON Schema of the configuration instead.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Decode, open and validate a configuration. Exit 0 where it may be put in force, else 2."""
+    import json
+
+    from douane import config as configuration
+    from douane.bootstrap import Start, configuration_of, kinds_installed
+    from douane.control.check import check as examine
+
+    if schema:
+        print(json.dumps(configuration.json_schema(), indent=2))
+        return
+    report = examine(lambda: configuration_of(Start(str(config)), kinds_installed()))
+    if as_json:
+        print(json.dumps(report.as_dict(), indent=2))
+    else:
+        print("\n".join(lines_of(report)))
+    raise typer.Exit(0 if report.holds else 2)
+
+
+def lines_of(report: Report) -> list[str]:
+    """Return a report as lines for a terminal."""
+    lines: list[str] = []
+    for setting, reason in report.problems:
+        lines += [f"error {setting}".rstrip(), f"  {reason.fact}", f"  Fix: {reason.fix}"]
+    for warning in report.warnings:
+        lines += [f"warning {warning.code}", f"  {warning.fact}", f"  Fix: {warning.fix}"]
+    lines += report.summary
+    if report.holds:
+        lines.append(f"The configuration holds, version {report.version[:12]}.")
+    else:
+        count = len(report.problems)
+        lines.append(f"The configuration has {count} problem{'s' if count > 1 else ''}.")
+    return lines
