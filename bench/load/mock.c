@@ -284,8 +284,10 @@ static void choose(Conn *c, const char *body, int n) {
 
 static bool respond(Conn *c, const char *head, int head_len, const char *body, int n) {
   if (!strncmp(head, "GET ", 4)) {
-    if (!strncmp(head + 4, "/stats", 6)) put_stats(c);
-    else {
+    if (!strncmp(head + 4, "/stats", 6)) {
+      put_stats(c);
+      return flush_out(c) && false;  // one answer, then the connection ends
+    } else {
       static const char models[] = "{\"object\":\"list\",\"data\":[{\"id\":\"mock\",\"object\":\"model\",\"owned_by\":\"bench\"}]}";
       put_json(c, models, sizeof models - 1);
     }
