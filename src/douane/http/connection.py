@@ -20,7 +20,7 @@ import math
 import socket
 import struct
 from enum import Enum
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import httptools
 
@@ -100,9 +100,8 @@ class Connection(asyncio.Protocol):
     # --- from the transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
         edge, settings = self._edge, self._edge.settings
-        self.transport = transport
+        self.transport = cast(asyncio.Transport, transport)
         peer = transport.get_extra_info("peername")
         self._peer = str(peer[0]) if isinstance(peer, tuple) else ""
         open_now = len(edge.connections)
@@ -180,7 +179,7 @@ class Connection(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if self._phase is _HEAD:
-            self._fields.append((name.lower(), value))
+            self._fields.append((name.lower(), value.rstrip(b" \t")))
             self._header_bytes += len(name) + len(value) + 4
             settings = self._edge.settings
             if self._header_bytes > settings.max_head_bytes:

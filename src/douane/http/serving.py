@@ -141,13 +141,13 @@ def _things_to_try(house: House, base: str) -> list[str]:
     )
     lines = ["Try it (SmolLM2-135M is a demonstration model; watch x-douane-zone, not its wisdom):"]
     for what, text in texts:
-        body = orjson.dumps({"model": "chat", "max_tokens": 32, "messages": [{"role": "user", "content": text}]}).decode()
+        body = orjson.dumps(
+            {"model": "chat", "max_tokens": 32, "messages": [{"role": "user", "content": text}]}
+        ).decode()
         lines += [
             f"  # {what}",
-            f"  curl -si {base}/v1/chat/completions -H \"Authorization: Bearer $DOUANE_KEY\" "
+            f'  curl -si {base}/v1/chat/completions -H "Authorization: Bearer $DOUANE_KEY" '
             f"-H 'Content-Type: application/json' -d '{body}'",
         ]
     lines += ["  # and what went where", f"  douane ledger report --data {house.directory.path}"]
     return lines
-
-
