@@ -1,0 +1,105 @@
+"""Numbers that begin with a country: bank accounts (IBAN, ISO 13616) and VAT numbers of the member states.
+
+A candidate is cut at its country's length before its check digits are looked at: the word after an account number is
+not part of it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+from stdnum.eu import vat
+from stdnum.iso7064 import mod_97_10
+
+from douane.detect.detector import SEPARATOR, Candidate
+from douane.detect.engine import Probe
+
+_GAP = SEPARATOR + rb"?"
+_NOT_A_SIGN = re.compile(rb"[^A-Za-z0-9]+")
+_SIGN = re.compile(rb"[A-Za-z0-9]")
+_TIGHT = re.compile(rb"[0-9]")
+
+
+def _countries(codes: Sequence[str]) -> bytes:
+    return b"(?:" + b"|".join(sorted(code.encode() for code in codes)) + b")"
+
+
+def _glued(data: bytes, end: int) -> bool:
+    """Tell whether the sign after a span continues it: a digit after a digit, a letter after a letter."""
+    after, last = data[end : end + 1], data[end - 1 : end]
+    return (after.isdigit() and last.isdigit()) or (after.isalpha() and last.isalpha())
+
+
+class IbanDetector:
+    """In capitals or not, with the usual separators, whatever follows."""
+
+    name = "iban"
+    version = "1"
+
+    def __init__(self, lengths: Mapping[str, int]) -> None:
+        codes = _countries(list(lengths))
+        self.probes = (
+            Probe(rb"[^A-Za-z0-9]" + codes + _GAP + rb"[0-9]" + _GAP + rb"[0-9]" + _GAP + rb"[A-Za-z0-9]", caseless=True),
+        )
+        self._start = re.compile(rb"(?<![A-Za-z0-9])" + codes + _GAP + rb"[0-9]" + _GAP + rb"[0-9]", re.I)
+        self._whole = {
+            code.encode(): re.compile(rb"(?:[A-Za-z0-9]" + _GAP + rb"){%d}[A-Za-z0-9]" % (length - 1))
+            for code, length in lengths.items()
+        }
+
+    def find(self, data: bytes, ends: Sequence[list[int]]) -> Iterator[Candidate]:
+        done = 0
+        for end in ends[0]:
+            for head in self._start.finditer(data, max(done, end - 16), end):
+                done = head.end()
+                whole = self._whole[head[0][:2].upper()].match(data, head.start())
+                if whole is None or _glued(data, whole.end()):
+                    continue
+                number = _NOT_A_SIGN.sub(b"", whole[0]).upper()
+                if mod_97_10.is_valid((number[4:] + number[:4]).decode()):
+                    yield Candidate("IBAN", whole.start(), whole.end(), 0.97, number[:2].decode(), 9, number)
+
+
+class VatDetector:
+    """Prefix, the country's structure, its check digits. In capitals only: `de 123456788` is ordinary French."""
+
+    name = "vat"
+    version = "1"
+
+    def __init__(self, structures: Mapping[str, str]) -> None:
+        codes = _countries(list(structures))
+        self.probes = (Probe(rb"[^A-Za-z0-9]" + codes + _GAP + rb"[A-Z0-9]" + _GAP + rb"[A-Z0-9]" + _GAP + rb"[0-9]"),)
+        self._head = re.compile(
+            rb"(?<![A-Za-z0-9])(" + codes + rb")((?:" + _GAP + rb"[A-Z0-9+*]){3,13})", re.ASCII
+        )
+        self._structures = {code.encode(): re.compile(text.encode()) for code, text in structures.items()}
+
+    def find(self, data: bytes, ends: Sequence[list[int]]) -> Iterator[Candidate]:
+        done = 0
+        for end in ends[0]:
+            for head in self._head.finditer(data, max(done, end - 16), end + 40):
+                if head.start() >= end:
+                    break
+                done = head.start() + 2
+                found = self._cut(data, head)
+                if found is not None:
+                    done = found.end
+                    yield found
+
+    def _cut(self, data: bytes, head: re.Match[bytes]) -> Candidate | None:
+        signs = [sign.start() for sign in _SIGN.finditer(data, head.start(2), head.end(2))]
+        number = bytes(data[at] for at in signs)
+        structure = self._structures[head[1]].match(number)
+        while structure is not None:
+            size = structure.end()
+            end = signs[size - 1] + 1
+            if not _glued(data, end) and self._valid(head[1], structure[0]):
+                return Candidate("VAT", head.start(), end, 0.9, head[1].decode(), 7, head[1] + structure[0])
+            structure = self._structures[head[1]].fullmatch(number, 0, size - 1) if size > 6 else None
+        return None
+
+    @staticmethod
+    def _valid(country: bytes, number: bytes) -> bool:
+        code = "EL" if country == b"GR" else country.decode()
+        return vat.is_valid(code + number.decode())

@@ -1,0 +1,166 @@
+"""Runs of digits as people write them: groups, separators, and what is glued to either side.
+
+`732 829 320 00074` is one run of four groups. A detector asks for groupings of its number (`Shape`) and gets each place
+where such a grouping stands whole, so that a number is never cut out of a longer one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import combinations
+
+from douane.detect.detector import SEPARATOR
+from douane.detect.engine import Probe
+
+_BETWEEN = rb"(?:[ .\-/()]|\xc2\xa0|\xe2\x80[\x80-\x8a\x90-\x93\xaf])"
+RUN_PROBE = Probe(rb"[0-9](?:" + _BETWEEN + rb"{0,3}[0-9]){8}[^0-9]")
+"""Ends one byte after a group of digits that is at least the ninth digit of its run."""
+
+_RUN = re.compile(rb"[0-9]+(?:" + _BETWEEN + rb"{1,3}[0-9]+)*")
+_GROUP = re.compile(rb"[0-9]+")
+_RUN_BYTES = b"0123456789 .-/()\xc2\xa0\xe2\xaf" + bytes(range(0x80, 0x94))
+_GLUE_BEFORE = re.compile(rb"([A-Za-z_\x80-\xbf\xc3]{1,24})([\-./#]?)\Z")
+_NAMED = frozenset(
+    word.encode()
+    for word in """
+    tel tél phone mobile portable fax fixe nir ss secu sécu ssn siren siret rcs cb card carte visa mastercard amex pan
+    no n nr num numero numéro iban rib account compte
+    """.split()
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Groups as (start, end) offsets. `lengths` spells them, a letter a group: `a` is one digit, `b` two, `z` many.
+
+    `glued` is the first group's tie to a word before it: "" none, "-" by a sign, "a" directly.
+    """
+
+    groups: list[tuple[int, int]]
+    lengths: str
+    glued: str
+    plus: bool
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Groups `first` to `last` of a run, and their digits."""
+
+    run: Run
+    first: int
+    last: int
+    digits: bytes
+
+    @property
+    def start(self) -> int:
+        return self.run.groups[self.first][0]
+
+    @property
+    def end(self) -> int:
+        return self.run.groups[self.last][1]
+
+
+def runs(data: bytes, ends: Iterable[int]) -> Iterator[Run]:
+    """Yield every run that a hit of `RUN_PROBE` lies in, once, in order."""
+    done = 0
+    for end in ends:
+        if end - 1 <= done:
+            continue
+        for found in _RUN.finditer(data, _run_start(data, done, end - 1)):
+            if found.end() > done:
+                yield _run(data, found.start(), found.end())
+                done = found.end()
+            if found.end() >= end - 1:
+                break
+
+
+def _run_start(data: bytes, low: int, end: int) -> int:
+    at = end
+    while at > low:
+        chunk = data[max(low, at - 64) : at]
+        kept = len(chunk.rstrip(_RUN_BYTES))
+        at -= len(chunk) - kept
+        if kept:
+            break
+    return at
+
+
+def _run(data: bytes, start: int, end: int) -> Run:
+    groups = [found.span() for found in _GROUP.finditer(data, start, end)]
+    lengths = "".join([chr(96 + min(last - first, 26)) for first, last in groups])
+    return Run(groups, lengths, _tie(data, start), start > 0 and data[start - 1] == 43, start, end)
+
+
+def _tie(data: bytes, start: int) -> str:
+    glue = _GLUE_BEFORE.search(data, max(0, start - 25), start)
+    if glue is None or glue[1].lower().strip(b"_") in _NAMED:
+        return ""
+    return "-" if glue[2] or glue[1].endswith(b"_") else "a"
+
+
+class Shape:
+    """The ways in which a number is grouped, as lengths of its groups."""
+
+    def __init__(self, groupings: Iterable[tuple[int, ...]]) -> None:
+        spelled = {"".join(chr(96 + size) for size in sizes) for sizes in groupings}
+        longest_first = sorted(spelled, key=lambda word: (-sum(map(ord, word)) + 96 * len(word), word))
+        self._pattern = re.compile("|".join(longest_first))
+
+    def places(self, data: bytes, run: Run, *, weak: bool) -> Iterator[Place]:
+        """Yield where the run holds this shape. The caller may take overlapping ones: it checks digits.
+
+        A `weak` number is one that many other numbers look like: any sign that ties it to a neighbour rules it out.
+        """
+        first = 0
+        while True:
+            found = self._pattern.search(run.lengths, first)
+            if found is None:
+                return
+            first, last = found.start(), found.end() - 1
+            if _stands_alone(data, run, first, last, weak=weak):
+                yield Place(run, first, last, b"".join([data[a:b] for a, b in run.groups[first : last + 1]]))
+            first += 1
+
+
+def _stands_alone(data: bytes, run: Run, first: int, last: int, *, weak: bool) -> bool:
+    start, end = run.groups[first][0], run.groups[last][1]
+    if first == 0:
+        if run.glued == "a" or (weak and run.glued):
+            return False
+    else:
+        gap = data[run.groups[first - 1][1] : start]
+        if gap == b"." or (weak and gap in (b"-", b"/")):
+            return False
+    if last + 1 < len(run.groups):
+        gap = data[end : run.groups[last + 1][0]]
+        return not (weak and gap in (b".", b"-", b"/"))
+    follower = data[end : end + 1]
+    return not (follower.isalpha() or follower == b"_")
+
+
+def groupings(total: int, cuts: tuple[int, ...]) -> list[tuple[int, ...]]:
+    """Return every grouping of `total` digits that breaks at some of the cuts.
+
+    >>> groupings(9, (3, 6))
+    [(9,), (3, 6), (6, 3), (3, 3, 3)]
+    """
+    made = []
+    for count in range(len(cuts) + 1):
+        for chosen in combinations(cuts, count):
+            edges = (0, *chosen, total)
+            made.append(tuple(b - a for a, b in zip(edges, edges[1:], strict=False)))
+    return made
+
+
+def even_gaps(data: bytes, place: Place) -> bool:
+    """Tell whether all groups of a place are parted by the same separator, and by one that a number is written with."""
+    spans = place.run.groups[place.first : place.last + 1]
+    gaps = {data[before[1] : after[0]] for before, after in zip(spans, spans[1:], strict=False)}
+    return len(gaps) <= 1 and all(_ONE_GAP.fullmatch(gap) is not None for gap in gaps)
+
+
+_ONE_GAP = re.compile(SEPARATOR + rb"{1,3}")

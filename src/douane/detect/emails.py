@@ -1,0 +1,51 @@
+"""E-mail addresses (RFC 5321 in everyday use; internationalised domains in Latin letters included)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from douane.detect.detector import Candidate
+from douane.detect.engine import Probe
+
+_LOCAL = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.!#$%&'*+-/=?^_`{|}~"
+_LATIN = bytes(range(0x80, 0xC0)) + b"\xc3\xc4\xc5"
+_LOCAL_AND_LATIN = _LOCAL + _LATIN
+_LEADING = b".!#$%&'*+-/=?^`{|}~" + bytes(range(0x80, 0xC0))
+_LABEL = rb"(?:[A-Za-z0-9]|[\xc3-\xc5][\x80-\xbf])(?:[A-Za-z0-9\-]|[\xc3-\xc5][\x80-\xbf]){0,62}"
+_DOMAIN = re.compile(rb"(?:" + _LABEL + rb"\.){1,8}((?:xn--[A-Za-z0-9\-]{2,59}|[A-Za-z]{2,24}))(?![A-Za-z0-9])")
+_FILE_ENDINGS = frozenset((b"png", b"jpg", b"jpeg", b"gif", b"svg", b"webp", b"css", b"js", b"html", b"json", b"pdf"))
+"""`icon@2x.png` names a picture: none of these is a top-level domain (IANA root zone)."""
+
+
+class EmailDetector:
+    """From each `@`: the longest local part to its left, a domain to its right."""
+
+    name = "email"
+    version = "1"
+    probes = (Probe(rb"[^\x00-\x20@]@[A-Za-z0-9\xc3-\xc5]"),)
+
+    def find(self, data: bytes, ends: Sequence[list[int]]) -> Iterator[Candidate]:
+        for end in ends[0]:
+            domain = _DOMAIN.match(data, end - 1)
+            if domain is None or domain[1].lower() in _FILE_ENDINGS:
+                continue
+            at = end - 2
+            start = self._local_start(data, at)
+            if data[start - 1 : start] == b"\\" and data[start] in b"nrt":
+                start += 1
+            if start == at or data[at - 1] == 46:
+                continue
+            if data[start:at] == b"git" and data[domain.end() : domain.end() + 1] == b":":
+                continue
+            yield Candidate("EMAIL", start, domain.end(), 0.95, value=data[start : domain.end()].lower())
+
+    @staticmethod
+    def _local_start(data: bytes, at: int) -> int:
+        before = data[max(0, at - 64) : at]
+        tail = before[len(before.rstrip(_LOCAL_AND_LATIN)) :]
+        for sign in (b"/", b"=", b"?", b"&", b"|", b"'", b"`", b"{", b"}"):
+            cut = tail.rfind(sign)
+            if cut >= 0 and cut + 1 < len(tail):
+                tail = tail[cut + 1 :]
+        return at - len(tail.lstrip(_LEADING))

@@ -1,0 +1,71 @@
+"""IP addresses, versions 4 and 6, that may name a host or a person (CJEU C-582/14). Loopback and masks name nobody."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from ipaddress import AddressValueError, IPv6Address
+
+from douane.detect.detector import Candidate
+from douane.detect.engine import Probe
+
+_OCTET = rb"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+_V4 = re.compile(rb"(?<![0-9.])(?:" + _OCTET + rb"\.){3}" + _OCTET + rb"(?![0-9]|\.[0-9])")
+_VERSION_BEFORE = re.compile(rb"(?:\bv|version|release|rev|build|firmware|section|chapitre|article)[ .:=]{0,2}\Z", re.I)
+_NOBODY = (b"0.", b"127.0.", b"255.")
+_V6_CHARS = b"0123456789abcdefABCDEF:."
+
+
+class IpDetector:
+    """Version 4 by pattern; version 6 by its run of digits and colons, validated by `ipaddress`."""
+
+    name = "ip"
+    version = "1"
+    probes = (
+        Probe(rb"[0-9]\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]"),
+        Probe(rb"[0-9A-Fa-f]{1,4}::?[0-9A-Fa-f]{1,4}::?[0-9A-Fa-f]{1,4}:"),
+        Probe(rb"[0-9A-Fa-f]{2,4}::[0-9A-Fa-f:]"),
+    )
+
+    def find(self, data: bytes, ends: Sequence[list[int]]) -> Iterator[Candidate]:
+        yield from self._version_4(data, ends[0])
+        yield from self._version_6(data, sorted(ends[1] + ends[2]))
+
+    @staticmethod
+    def _version_4(data: bytes, ends: list[int]) -> Iterator[Candidate]:
+        done = 0
+        for end in ends:
+            if end <= done:
+                continue
+            found = _V4.search(data, max(done, end - 12), end + 3)
+            if found is None:
+                continue
+            whole = _V4.match(data, found.start())
+            if whole is None:
+                continue
+            done = whole.end()
+            before = data[max(0, whole.start() - 12) : whole.start()]
+            if not whole[0].startswith(_NOBODY) and _VERSION_BEFORE.search(before) is None:
+                yield Candidate("IP", whole.start(), done, 0.85, "v4", value=whole[0])
+
+    @staticmethod
+    def _version_6(data: bytes, ends: list[int]) -> Iterator[Candidate]:
+        done = 0
+        for end in ends:
+            if end <= done:
+                continue
+            before = data[max(done, end - 48) : end]
+            start = end - (len(before) - len(before.rstrip(_V6_CHARS)))
+            after = data[end : end + 48]
+            done = max(end, end + len(after) - len(after.lstrip(_V6_CHARS)))
+            if start and (data[start - 1 : start].isalnum() or data[start - 1] == 95):
+                continue
+            text = data[start:done].rstrip(b".:") if not data[start:done].endswith(b"::") else data[start:done]
+            if data[done : done + 1].isalnum() or not any(48 <= char <= 57 for char in text):
+                continue
+            try:
+                address = IPv6Address(text.decode())
+            except AddressValueError:
+                continue
+            if not (address.is_loopback or address.is_unspecified):
+                yield Candidate("IP", start, start + len(text), 0.9, "v6", value=address.packed)

@@ -1,0 +1,193 @@
+"""Phone numbers, by the numbering plans that libphonenumber publishes.
+
+An international number (`+` or `00`) counts where its country's plan takes it. A national number counts where it is
+written as one of the configured regions writes it; other look-alikes of ten digits are too many to guess.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+import phonenumbers
+from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, PhoneMetadata
+
+from douane.detect.detector import Candidate
+from douane.detect.digits import RUN_PROBE, Place, Run, Shape, even_gaps, runs
+
+DEFAULT_REGIONS: tuple[str, ...] = ("FR", "BE", "CH", "LU", "DE", "IT", "ES", "PT", "NL", "GB", "IE", "US")
+
+_FRENCH = Shape([(10,), (2, 2, 2, 2, 2), (4, 2, 2, 2), (4, 3, 3), (2, 8), (3, 3, 4), (4, 6)])
+_AMERICAN = Shape([(3, 3, 4)])
+_NINE = Shape([(3, 3, 3), (3, 2, 2, 2), (2, 3, 2, 2), (9,)])
+_ASKED = re.compile(
+    rb"(?:phone|t\xc3\xa9l|tel|mobil|m\xc3\xb3vil|movil|cell|gsm|fax|call|appel|llam)[^\x00\n]{0,16}\Z", re.I
+)
+_TYPES = (
+    "fixed_line", "mobile", "toll_free", "premium_rate", "shared_cost", "personal_number", "voip", "pager", "uan",
+    "voicemail",
+)  # fmt: skip
+_MOST_PER_RUN = 64
+
+
+def _plan(metadata: PhoneMetadata) -> re.Pattern[str]:
+    """Return what a region's national significant numbers look like, all types together."""
+    descriptions = [getattr(metadata, kind) for kind in _TYPES]
+    patterns = [found.national_number_pattern for found in descriptions if found and found.national_number_pattern]
+    return re.compile("|".join(f"(?:{pattern})" for pattern in patterns))
+
+
+class NumberingPlans:
+    """Which digits are a number where. Plans of countries load as numbers of theirs turn up."""
+
+    def __init__(self, regions: Iterable[str]) -> None:
+        self.trunk_zero: list[tuple[str, re.Pattern[str]]] = []
+        self.without_trunk: list[tuple[str, re.Pattern[str]]] = []
+        self.american: re.Pattern[str] | None = None
+        for region in regions:
+            metadata = PhoneMetadata.metadata_for_region(region)
+            if metadata is None:
+                continue
+            if metadata.country_code == phonenumbers.country_code_for_region("US"):
+                self.american = _plan(metadata)
+            elif metadata.national_prefix == "0" or region == "IT":
+                self.trunk_zero.append((region, _plan(metadata)))
+            else:
+                self.without_trunk.append((region, _plan(metadata)))
+        self._countries: dict[int, re.Pattern[str] | None] = {}
+
+    def national(self, digits: str) -> str:
+        """Return the region that takes a number with its trunk zero, or ""."""
+        for region, plan in self.trunk_zero:
+            if plan.fullmatch(digits if region == "IT" else digits[1:]):
+                return region
+        return ""
+
+    def international(self, digits: str) -> bool:
+        """Tell whether `digits`, country code first, are a possible number; a trunk zero in brackets is dropped."""
+        for size in (1, 2, 3):
+            code = int(digits[:size])
+            if code not in COUNTRY_CODE_TO_REGION_CODE:
+                continue
+            plan = self._country(code)
+            rest = digits[size:]
+            return plan is not None and (
+                plan.fullmatch(rest) is not None or (rest[:1] == "0" and plan.fullmatch(rest[1:]) is not None)
+            )
+        return False
+
+    def _country(self, code: int) -> re.Pattern[str] | None:
+        if code not in self._countries:
+            region = COUNTRY_CODE_TO_REGION_CODE[code][0]
+            metadata = (
+                PhoneMetadata.metadata_for_nongeo_region(code)
+                if region == "001"
+                else PhoneMetadata.metadata_for_region(region)
+            )
+            general = metadata.general_desc if metadata is not None else None
+            pattern = general.national_number_pattern if general is not None else None
+            self._countries[code] = re.compile(pattern) if pattern else None
+        return self._countries[code]
+
+
+class PhoneDetector:
+    """International numbers first, then the national forms of the regions."""
+
+    name = "phone"
+    version = "1"
+    probes = (RUN_PROBE,)
+
+    def __init__(self, regions: Sequence[str] = DEFAULT_REGIONS) -> None:
+        self._plans = NumberingPlans(regions)
+        self._french = "FR" in regions
+        self._others = [region for region in regions if region != "FR"]
+
+    def find(self, data: bytes, ends: Sequence[list[int]]) -> Iterator[Candidate]:
+        for run in runs(data, ends[0]):
+            yield from self._international(data, run)
+            if self._french:
+                yield from self._in_french_form(data, run)
+            if self._plans.trunk_zero and self._others:
+                yield from self._with_trunk_zero(data, run)
+            if self._plans.american is not None:
+                yield from self._american(data, run, self._plans.american)
+            if self._plans.without_trunk:
+                yield from self._nine_digits(data, run)
+
+    def _international(self, data: bytes, run: Run) -> Iterator[Candidate]:
+        tried = 0
+        for first, (start, end) in enumerate(run.groups):
+            zeros = data[start : start + 2] == b"00" and data[start + 2 : start + 3] != b"0"
+            if not (zeros or (first == 0 and run.plus)):
+                continue
+            if zeros and first == 0 and run.glued:
+                continue
+            tried += 1
+            if tried > _MOST_PER_RUN:
+                return
+            digits = data[start:end].decode()[2 if zeros else 0 :]
+            longest = -1
+            for last in range(first, min(first + 9, len(run.groups))):
+                if last > first:
+                    a, b = run.groups[last]
+                    digits += data[a : min(b, a + 20)].decode()
+                if len(digits) > 16:
+                    break
+                if len(digits) >= 8 and self._plans.international(digits):
+                    longest = last
+            if longest >= 0:
+                begin = start if zeros else start - 1
+                yield self._phone(data, begin, run.groups[longest][1], 0.95, rank=4)
+
+    def _in_french_form(self, data: bytes, run: Run) -> Iterator[Candidate]:
+        for place in _FRENCH.places(data, run, weak=True):
+            if place.digits[0] == 48 and place.digits[1] != 48 and even_gaps(data, place):
+                yield self._phone(data, place.start, place.end, 0.9, "FR", rank=2)
+
+    def _with_trunk_zero(self, data: bytes, run: Run) -> Iterator[Candidate]:
+        for first, (start, end) in enumerate(run.groups):
+            if data[start] != 48 or not 49 <= data[start + 1] <= 57:
+                continue
+            digits = ""
+            for last in range(first, min(first + 5, len(run.groups))):
+                a, b = run.groups[last]
+                digits += data[a : min(b, a + 16)].decode()
+                if len(digits) > 12:
+                    break
+                region = self._plans.national(digits) if len(digits) >= 9 else ""
+                place = Place(run, first, last, b"")
+                if region and self._is_whole(data, run, place):
+                    yield self._phone(data, start, b, 0.75, region, rank=2)
+            if end - start > 12:
+                continue
+
+    @staticmethod
+    def _is_whole(data: bytes, run: Run, place: Place) -> bool:
+        if place.first == 0 and run.glued:
+            return False
+        if place.first and data[run.groups[place.first - 1][1] : place.start] in (b".", b"-", b"/"):
+            return False
+        if place.last + 1 < len(run.groups):
+            return data[place.end : run.groups[place.last + 1][0]] not in (b".", b"-", b"/")
+        return not data[place.end : place.end + 1].isalpha()
+
+    def _american(self, data: bytes, run: Run, plan: re.Pattern[str]) -> Iterator[Candidate]:
+        for place in _AMERICAN.places(data, run, weak=True):
+            if plan.fullmatch(place.digits.decode()) is not None:
+                bracket = data[place.start - 1 : place.start] == b"("
+                yield self._phone(data, place.start - bracket, place.end, 0.8, "US", rank=2)
+
+    def _nine_digits(self, data: bytes, run: Run) -> Iterator[Candidate]:
+        """Plans without a trunk prefix look like any nine digits: they need a word before them."""
+        for place in _NINE.places(data, run, weak=True):
+            if _ASKED.search(data, max(0, place.start - 24), place.start) is None:
+                continue
+            for region, plan in self._plans.without_trunk:
+                if plan.fullmatch(place.digits.decode()) is not None:
+                    yield self._phone(data, place.start, place.end, 0.75, region, rank=4)
+                    break
+
+    @staticmethod
+    def _phone(data: bytes, start: int, end: int, confidence: float, region: str = "", *, rank: int) -> Candidate:
+        digits = bytes(char for char in data[start:end] if 48 <= char <= 57)
+        return Candidate("PHONE", start, end, confidence, region, rank, digits[-9:])

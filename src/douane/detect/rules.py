@@ -1,0 +1,134 @@
+"""The data rows that detectors work from, decoded once. Where the files lie is left to the shell.
+
+Rows are part of the product: a row that does not decode is a fault of its author, named by file and row.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+from douane.errors import ConfigurationError
+
+FILES: tuple[str, ...] = ("numbers.toml", "secrets.toml", "marks.toml")
+
+
+@dataclass(frozen=True, slots=True)
+class CardRange:
+    """First digits of an issuer, as a pattern, and the lengths it uses."""
+
+    brand: str
+    prefix: str
+    lengths: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRow:
+    """A credential with a literal prefix. `then` is a pattern that must follow, `glued` lets a word precede."""
+
+    detail: str
+    prefixes: tuple[str, ...]
+    body: str
+    shortest: int
+    longest: int
+    then: str
+    glued: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ShapeRow:
+    """A credential by its shape: `pattern` begins `width` bytes, or at most `back` bytes, before the probe's end."""
+
+    detail: str
+    probe: str
+    pattern: str
+    width: int
+    back: int
+    caseless: bool
+    alive: bool
+
+
+@dataclass(frozen=True, slots=True)
+class KeywordRow:
+    """Names of settings that hold credentials."""
+
+    names: tuple[str, ...]
+    strong: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MarkRow:
+    """A protection mark: `where` is phrase, capitals or header."""
+
+    detail: str
+    pattern: str
+    probe: str
+    where: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """All rows, and a short digest of the files they came from."""
+
+    iban_lengths: Mapping[str, int]
+    vat_structures: Mapping[str, str]
+    cards: tuple[CardRange, ...]
+    tokens: tuple[TokenRow, ...]
+    shapes: tuple[ShapeRow, ...]
+    keywords: tuple[KeywordRow, ...]
+    marks: tuple[MarkRow, ...]
+    digest: str
+
+
+def decode(files: Mapping[str, str]) -> Rules:
+    """Return the rules of the files' texts, by file name; raise ConfigurationError where one does not decode."""
+    tables: dict[str, dict[str, Any]] = {}
+    for name in FILES:
+        try:
+            tables[name] = tomllib.loads(files[name])
+        except (KeyError, tomllib.TOMLDecodeError) as error:
+            raise _broken(name) from error
+    try:
+        return _rules(tables, sha256("\0".join(files[name] for name in FILES).encode()).hexdigest()[:8])
+    except (KeyError, TypeError, ValueError) as error:
+        raise _broken("or ".join(FILES)) from error
+
+
+def _broken(name: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"The detector rows of `{name}` are missing or do not decode.",
+        "Install Douane again, or mend the file: every row needs the fields that its comment names.",
+        rule="Detectors run with all of their rows or not at all.",
+        param=name,
+    )
+
+
+def _rules(tables: Mapping[str, dict[str, Any]], digest: str) -> Rules:
+    numbers, secrets, marks = (tables[name] for name in FILES)
+    return Rules(
+        iban_lengths=dict(numbers["iban"]["length"]),
+        vat_structures=dict(numbers["vat"]["structure"]),
+        cards=tuple(CardRange(row["brand"], row["prefix"], tuple(row["lengths"])) for row in numbers["card"]),
+        tokens=tuple(_token(row) for row in secrets["token"]),
+        shapes=tuple(_shape(row) for row in secrets["shape"]),
+        keywords=tuple(KeywordRow(tuple(row["names"]), row["strong"]) for row in secrets["keyword"]),
+        marks=tuple(MarkRow(row["detail"], row["pattern"], row["probe"], row["where"]) for row in marks["mark"]),
+        digest=digest,
+    )
+
+
+def _token(row: dict[str, Any]) -> TokenRow:
+    shortest, longest = row["length"]
+    return TokenRow(
+        row["detail"], tuple(row["prefixes"]), row["body"], shortest, longest, row.get("then", ""), row.get("glued", False)
+    )
+
+
+def _shape(row: dict[str, Any]) -> ShapeRow:
+    return ShapeRow(
+        row["detail"], row["probe"], row["pattern"], row["width"], row.get("back", 0), row.get("caseless", False),
+        row.get("alive", False),
+    )  # fmt: skip

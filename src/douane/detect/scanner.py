@@ -1,0 +1,146 @@
+"""Scan one request's content with every detector: walk, one pass for all probes, detectors around the hits, places.
+
+Rules enforced:
+1. What cannot be read is a finding of its own (UNREADABLE, BLOB).
+2. Findings are bounded per type; beyond the bound the inspection says `cut`, and nothing is guessed.
+3. Where numbers overlap, the one with the stronger proof stands; secrets, marks and addresses stand beside anything.
+4. Values stay inside the scan: only types, places and words of closed vocabularies leave it.
+
+One scanner serves one thread (its engine's scratch does). Which label findings make is left to
+`core.traffic.classification`, deadlines and processes to the adapter.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Sequence
+from hashlib import sha256
+from typing import Any, Final
+
+import phonenumbers
+import stdnum
+
+from douane.core.finding import Finding, Inspection
+from douane.detect.detector import Candidate, Detector
+from douane.detect.engine import Hit, engine
+from douane.detect.phones import DEFAULT_REGIONS
+from douane.detect.rules import Rules
+from douane.detect.table import detectors as all_detectors
+from douane.detect.text import Text
+from douane.detect.walk import Document, pointer, walk
+
+LAYER: Final = "patterns"
+MOST_PER_TYPE: Final = 256
+MOST_CANDIDATES: Final = 4 * MOST_PER_TYPE
+BULK_FROM: Final = 10
+"""So many distinct e-mail addresses or phone numbers are a list of people."""
+
+_BULK_TYPES: Final = ("EMAIL", "PHONE")
+
+
+class Scanner:
+    """The pattern layer, compiled. `detectors` names its versions in one short word for receipts."""
+
+    def __init__(
+        self,
+        rules: Rules,
+        engine_name: str = "auto",
+        regions: Sequence[str] = DEFAULT_REGIONS,
+        extra: Sequence[Detector] = (),
+    ) -> None:
+        self._table = all_detectors(rules, regions, extra)
+        owners = [(number, slot) for number, found in enumerate(self._table) for slot in range(len(found.probes))]
+        self._owners: list[tuple[int, int]] = owners
+        self._engine = engine(engine_name, [probe for found in self._table for probe in found.probes])
+        self.engine_name = self._engine.name
+        self.versions = {found.name: found.version for found in self._table}
+        facts = [f"{name}/{version}" for name, version in self.versions.items()]
+        facts += [rules.digest, ",".join(regions), phonenumbers.__version__, stdnum.__version__]
+        self.detectors = f"{LAYER}-{sha256(' '.join(facts).encode()).hexdigest()[:12]}"
+        self._layers = (LAYER,)
+
+    def scan(self, value: Any) -> Inspection:
+        """Inspect every leaf of a JSON value, or a bare text."""
+        document = walk(value)
+        text = Text(document.leaves)
+        hits = self._engine.scan(text.data)
+        if not hits and not document.unreadable:
+            return Inspection((), self._layers, self.detectors, False, text.chars)
+        candidates, cut = self._candidates(text.data, hits)
+        findings, more = self._findings(document, text, _undisputed(candidates))
+        return Inspection(findings, self._layers, self.detectors, cut or more, text.chars)
+
+    def _candidates(self, data: bytes, hits: list[Hit]) -> tuple[list[tuple[Candidate, str]], bool]:
+        ends: dict[int, list[list[int]]] = {}
+        for probe, end in hits:
+            owner, slot = self._owners[probe]
+            if owner not in ends:
+                ends[owner] = [[] for _ in self._table[owner].probes]
+            ends[owner][slot].append(end)
+        found: list[tuple[Candidate, str]] = []
+        cut = False
+        for owner, lists in ends.items():
+            for slot_ends in lists:
+                slot_ends.sort()
+            detector = self._table[owner]
+            counts: Counter[str] = Counter()
+            for candidate in detector.find(data, lists):
+                counts[candidate.type] += 1
+                if counts[candidate.type] > MOST_CANDIDATES:
+                    cut = True
+                    break
+                found.append((candidate, detector.name))
+        return found, cut
+
+    @staticmethod
+    def _findings(
+        document: Document, text: Text, candidates: list[tuple[Candidate, str]]
+    ) -> tuple[tuple[Finding, ...], bool]:
+        counts: Counter[str] = Counter()
+        distinct: dict[str, set[bytes]] = {kind: set() for kind in _BULK_TYPES}
+        placed: list[tuple[int, int, int, Candidate, str]] = []
+        for candidate, detector in candidates:
+            counts[candidate.type] += 1
+            if counts[candidate.type] > MOST_PER_TYPE:
+                continue
+            leaf, start, end = text.place(candidate.start, candidate.end)
+            placed.append((leaf, start, end, candidate, detector))
+            values = distinct.get(candidate.type)
+            if values is not None and candidate.value not in values:
+                values.add(candidate.value)
+                if len(values) == BULK_FROM:
+                    bulk = Candidate("BULK", candidate.start, candidate.end, 0.9, candidate.type.lower())
+                    placed.append((leaf, start, end, bulk, "bulk"))
+        odd = document.unreadable[:MOST_PER_TYPE]
+        paths = document.paths([leaf for leaf, *_ in placed] + [unread.leaf for unread in odd])
+        findings = [
+            Finding("UNREADABLE", pointer(paths[unread.leaf][: unread.depth]), 0, 0, 1.0, "walk", unread.kind)
+            for unread in odd
+        ]
+        findings += [
+            Finding(
+                hit.type, pointer(paths[leaf], key=document.is_key(leaf)), start, end, hit.confidence, name, hit.detail
+            )
+            for leaf, start, end, hit, name in placed
+        ]
+        more = len(document.unreadable) > MOST_PER_TYPE or any(count > MOST_PER_TYPE for count in counts.values())
+        return tuple(findings), more
+
+
+def _undisputed(candidates: list[tuple[Candidate, str]]) -> list[tuple[Candidate, str]]:
+    """Return the candidates in order of place, without those that a stronger one overlaps."""
+    starts: list[int] = []
+    ends: list[int] = []
+    kept: list[tuple[Candidate, str]] = []
+    for item in sorted(candidates, key=lambda item: (-item[0].rank, item[0].start, -item[0].end)):
+        candidate = item[0]
+        if candidate.rank:
+            at = bisect_left(starts, candidate.end)
+            if at and ends[at - 1] > candidate.start:
+                continue
+            starts.insert(at, candidate.start)
+            ends.insert(at, candidate.end)
+        kept.append(item)
+    kept.sort(key=lambda item: (item[0].start, item[0].end, item[0].type))
+    return kept

@@ -1,0 +1,36 @@
+"""The one table of detectors. A new one is one file and one line here; third parties' come in through `extra`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from douane.detect.accounts import IbanDetector, VatDetector
+from douane.detect.blobs import BlobDetector
+from douane.detect.detector import Detector
+from douane.detect.emails import EmailDetector
+from douane.detect.marks import MarkDetector
+from douane.detect.networks import IpDetector
+from douane.detect.numbers import CardDetector, NirDetector, SirenDetector
+from douane.detect.phones import DEFAULT_REGIONS, PhoneDetector
+from douane.detect.rules import Rules
+from douane.detect.secrets import secret_detectors
+
+
+def detectors(
+    rules: Rules, regions: Sequence[str] = DEFAULT_REGIONS, extra: Sequence[Detector] = ()
+) -> tuple[Detector, ...]:
+    """Return every detector of the pattern layer, in the order in which they run."""
+    return (
+        EmailDetector(),
+        PhoneDetector(regions),
+        IpDetector(),
+        IbanDetector(rules.iban_lengths),
+        VatDetector(rules.vat_structures),
+        NirDetector(),
+        SirenDetector(),
+        CardDetector(rules.cards),
+        *secret_detectors(rules),
+        MarkDetector(rules.marks),
+        BlobDetector(),
+        *extra,
+    )
