@@ -5,12 +5,15 @@ Each port has a real adapter in `douane.adapters`, a shipped fake in `douane.tes
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from douane.core.finding import Failure, Inspection
 from douane.core.receipt import Intent, Outcome, Refusal
 from douane.core.traffic.clearance import Cleared, Revocations
+from douane.core.traffic.keys import KeyEntry
+from douane.core.traffic.ledger import ChainHead, HourKey, HourSums, RefusalKey, RollUps, SlotKey, SlotSums
 from douane.core.traffic.snapshot import Key, Snapshot
 from douane.errors import BudgetExhausted, RateLimited, StoreFailed
 from douane.wire.call import Call
@@ -104,6 +107,66 @@ class Keys(Protocol):
 
     def revocations(self) -> Revocations:
         """Return what is withdrawn now."""
+
+
+class KeyStore(Protocol):
+    """The keys and blocks that are made and withdrawn at run time. A running gateway learns of a change in a second."""
+
+    def add(self, entry: KeyEntry) -> None:
+        """Keep a new key. Raises InvalidRequest where its name was ever used, StoreFailed."""
+
+    def entries(self) -> tuple[KeyEntry, ...]:
+        """Return every key, revoked ones included, by name."""
+
+    def revoke(self, name: str, at_us: int) -> bool:
+        """Withdraw a key for good; False where no such key is in force."""
+
+    def block(self, deployment: str, at_us: int, why: str) -> None:
+        """Let a deployment receive nothing more, over restarts and reloads, until `unblock`."""
+
+    def unblock(self, deployment: str) -> bool:
+        """Take a block back; False where there was none."""
+
+    def blocked(self) -> Mapping[str, str]:
+        """Return why each blocked deployment is, by name."""
+
+
+class LedgerReader(Protocol):
+    """Reads what a ledger has recorded. Times are Unix microseconds, `until_us` not included."""
+
+    def usage(self, since_us: int, until_us: int) -> Iterator[tuple[HourKey, HourSums]]:
+        """Yield the hourly roll-ups whose hour begins in a time."""
+
+    def refusals(self, since_us: int, until_us: int) -> Iterator[tuple[RefusalKey, int]]:
+        """Yield the hourly counts of refused requests."""
+
+    def histogram(self, since_us: int, until_us: int) -> Iterator[tuple[SlotKey, SlotSums]]:
+        """Yield the ten-minute cells of tokens in by tokens out."""
+
+    def attempts(self, since_us: int, until_us: int) -> Iterator[Mapping[str, Any]]:
+        """Yield the attempts intended in a time, oldest first, in bounded memory."""
+
+    def audit(self) -> AbstractContextManager[Audit]:
+        """Open one consistent view of everything, for verification."""
+
+
+class Audit(Protocol):
+    """One consistent view of a ledger."""
+
+    def heads(self) -> tuple[ChainHead, ...]:
+        """Return where each chain is said to end."""
+
+    def receipts(self, chain: str) -> Iterator[tuple[int, str, bytes]]:
+        """Yield number, stored hash and body of a chain's records, in order."""
+
+    def roll_ups(self) -> RollUps:
+        """Return every roll-up as stored."""
+
+    def rows(self) -> RollUps:
+        """Return what the rows of attempts and requests add up to."""
+
+    def strays(self) -> Mapping[str, int]:
+        """Count what may not be: requests settled more or less than once, attempts without receipts."""
 
 
 class Snapshots(Protocol):
