@@ -178,6 +178,20 @@ class Wire:
             return
 
 
+async def until(condition: Callable[[], object]) -> None:
+    """Let the loop run until something holds that has no event of its own."""
+    async with asyncio.timeout(PATIENCE_S):
+        while not condition():  # noqa: ASYNC110
+            await asyncio.sleep(0)
+
+
+async def sweeps(server: Server, count: int) -> None:
+    """Let the edge look at its deadlines some times."""
+    for _ in range(count):
+        now = server.edge.now
+        await until(lambda now=now: server.edge.now != now)
+
+
 async def soon(awaitable: Awaitable[Any]) -> Any:
     return await asyncio.wait_for(awaitable, PATIENCE_S)
 

@@ -1,12 +1,13 @@
 """Hostile and unusual requests: each sample of the corpus is refused, or served with exactly its body.
 
-A sample's name says what it must provoke. After it, on the same connection, comes a second request, which is served only
-where the first one's framing is beyond doubt and its answer was read.
+A sample's name says what it must provoke. After it, on the same connection, comes a second request, which is served
+only where the first one's framing is beyond doubt and its answer was read.
 """
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 from pathlib import Path
 
@@ -67,7 +68,7 @@ def test_no_refused_sample_is_served_nor_the_request_behind_it() -> None:
 
 def test_every_served_sample_arrives_with_its_exact_body_and_then_the_request_after_its_answer() -> None:
     async def scenario() -> None:
-        async with serving() as (client, echo, _):
+        async with serving() as (client, _, _):
             for name, sample in SERVED.items():
                 wire = await client.open(sample)
                 first = await wire.answer()
@@ -179,7 +180,7 @@ def test_whatever_comes_the_edge_stands_and_speaks_json_and_serves_at_most_whole
     data: bytes, cuts: list[int]
 ) -> None:
     edges = sorted({0, len(data), *(cut for cut in cuts if cut < len(data))})
-    parts = [data[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+    parts = [data[a:b] for a, b in itertools.pairwise(edges)]
     echo, transport, faults = asyncio.run(feed(parts))
     assert faults == []
     for answer in answers(bytes(transport.written)):
