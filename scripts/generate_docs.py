@@ -1,0 +1,110 @@
+"""Writes the generated pages of docs/reference, or with --check tells which are not current.
+
+A page is made from what it describes: settings, errors, commands. Nothing on it is written by hand.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from douane import config, errors
+from douane.cli.main import app
+
+REFERENCE = Path(__file__).resolve().parent.parent / "docs" / "reference"
+
+
+def errors_page() -> str:
+    """Return the table of every error that a caller may see."""
+    rows = [
+        f"| `{error.code}` | {error.status} | `{error.type}` | {_retry(error)} | {meaning} |"
+        for error, meaning in _errors()
+    ]
+    return "\n".join(
+        [
+            "# Errors",
+            "",
+            "This page is made from the errors themselves; `make docs` writes it anew.",
+            "",
+            "Every error says what broke which rule, and what would allow it. On HTTP it is OpenAI's envelope with",
+            "Douane's reason inside; on the command line, `problem` and `Fix`.",
+            "",
+            "| code | status | type | worth a retry | meaning |",
+            "|---|---|---|---|---|",
+            *rows,
+            "",
+        ]
+    )
+
+
+def _errors() -> Iterator[tuple[type[errors.DouaneError], str]]:
+    for _, error in inspect.getmembers(errors, inspect.isclass):
+        if issubclass(error, errors.DouaneError) and error is not errors.DouaneError:
+            own = error.__dict__.get("__doc__") or ""
+            yield error, " ".join(own.split("\n\n")[0].split())
+
+
+def _retry(error: type[errors.DouaneError]) -> str:
+    return "no" if error.retry_is_useless else "yes"
+
+
+def commands_page() -> str:
+    """Return every command with its options."""
+    root = typer.main.get_command(app)
+    lines = ["# Commands", "", "This page is made from the commands themselves; `make docs` writes it anew.", ""]
+    for path, command in _commands("douane", root):
+        lines += [f"## `{path}`", "", (command.help or "").strip(), ""]
+        options = [parameter for parameter in command.params if parameter.name != "help"]
+        if options:
+            lines += ["| option | means | default |", "|---|---|---|", *[_option_row(option) for option in options], ""]
+    return "\n".join(lines)
+
+
+def _commands(path: str, command: Any) -> Iterator[tuple[str, Any]]:
+    inner = getattr(command, "commands", None)
+    if inner is None:
+        yield path, command
+        return
+    for name, below in inner.items():
+        yield from _commands(f"{path} {name}", below)
+
+
+def _option_row(option: Any) -> str:
+    argument = option.param_type_name == "argument"
+    names = [option.name.upper()] if argument else [*option.opts, *option.secondary_opts]
+    given = option.default is not None and not callable(option.default) and option.default not in (False, ())
+    default = f"`{option.default}`" if given else ""
+    return f"| {', '.join(f'`{name}`' for name in names)} | {getattr(option, 'help', '') or ''} | {default} |"
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "configuration.md": config.reference,
+    "errors.md": errors_page,
+    "commands.md": commands_page,
+}
+
+
+def main() -> int:
+    stale = []
+    for name, make in PAGES.items():
+        path, page = REFERENCE / name, make()
+        if path.is_file() and path.read_text(encoding="utf-8") == page:
+            continue
+        stale.append(name)
+        if "--check" not in sys.argv:
+            REFERENCE.mkdir(parents=True, exist_ok=True)
+            path.write_text(page, encoding="utf-8")
+            sys.stdout.write(f"Wrote {path.name}.\n")
+    if stale and "--check" in sys.argv:
+        sys.stderr.write(f"Not current: {', '.join(stale)}. Fix: make docs.\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
