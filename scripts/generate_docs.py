@@ -19,38 +19,36 @@ from douane.cli.main import app
 REFERENCE = Path(__file__).resolve().parent.parent / "docs" / "reference"
 
 
+_ERRORS_HEAD = (
+    "# Errors",
+    "",
+    "This page is made from the errors themselves; `make docs` writes it anew.",
+    "",
+    "Every error says what broke which rule, and what would allow it. On HTTP it is OpenAI's envelope with Douane's",
+    "reason inside; on the command line, the problem and its fix.",
+    "",
+    "| code | status | when | worth a retry |",
+    "|---|---|---|---|",
+)
+
+
 def errors_page() -> str:
     """Return the table of every error that a caller may see."""
     rows = [
-        f"| `{error.code}` | {error.status} | `{error.type}` | {_retry(error)} | {meaning} |"
-        for error, meaning in _errors()
+        f"| `{code}` | {status} | {' '.join(meanings)} | {'yes' if retry else 'no'} |"
+        for (status, code, retry), meanings in sorted(_errors().items())
     ]
-    return "\n".join(
-        [
-            "# Errors",
-            "",
-            "This page is made from the errors themselves; `make docs` writes it anew.",
-            "",
-            "Every error says what broke which rule, and what would allow it. On HTTP it is OpenAI's envelope with",
-            "Douane's reason inside; on the command line, `problem` and `Fix`.",
-            "",
-            "| code | status | type | worth a retry | meaning |",
-            "|---|---|---|---|---|",
-            *rows,
-            "",
-        ]
-    )
+    return "\n".join([*_ERRORS_HEAD, *rows, ""])
 
 
-def _errors() -> Iterator[tuple[type[errors.DouaneError], str]]:
-    for _, error in inspect.getmembers(errors, inspect.isclass):
-        if issubclass(error, errors.DouaneError) and error is not errors.DouaneError:
-            own = error.__dict__.get("__doc__") or ""
-            yield error, " ".join(own.split("\n\n")[0].split())
-
-
-def _retry(error: type[errors.DouaneError]) -> str:
-    return "no" if error.retry_is_useless else "yes"
+def _errors() -> dict[tuple[int, str, bool], list[str]]:
+    """Return what each code means: several classes of the family may share one."""
+    found: dict[tuple[int, str, bool], list[str]] = {}
+    for error in vars(errors).values():
+        if inspect.isclass(error) and issubclass(error, errors.DouaneError) and error is not errors.DouaneError:
+            means = " ".join((error.__doc__ or "").split("\n\n")[0].split())
+            found.setdefault((error.status, error.code, not error.retry_is_useless), []).append(means)
+    return found
 
 
 def commands_page() -> str:

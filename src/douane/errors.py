@@ -45,54 +45,80 @@ class DouaneError(Exception):
 
 
 class Unauthenticated(DouaneError):
+    """No key, an unknown one, or one that expired or was revoked."""
+
     code, status, type, retry_is_useless = "unauthenticated", 401, "authentication_error", True
 
 
 class ForbiddenRoute(DouaneError):
+    """The key may not use this model name; an unknown one looks the same."""
+
     code, status, type, retry_is_useless = "forbidden_route", 403, "permission_error", True
 
 
 class LabelNotCleared(DouaneError):
+    """No deployment of the route may ever take content with this label."""
+
     code, status, type, retry_is_useless = "label_not_cleared", 403, "permission_error", True
 
 
 class InvalidRequest(DouaneError):
+    """The request breaks its protocol, or a value is not one of those allowed."""
+
     code, status, type, retry_is_useless = "invalid_request", 400, "invalid_request_error", True
 
 
 class Unsupported(DouaneError):
+    """A field or content that is the gateway's to decide, or that it does not serve."""
+
     code, status, type, retry_is_useless = "unsupported", 400, "invalid_request_error", True
 
 
 class NotFound(DouaneError):
+    """There is nothing at this path."""
+
     code, status, type, retry_is_useless = "not_found", 404, "invalid_request_error", True
 
 
 class MethodNotAllowed(DouaneError):
+    """The path exists, but not with this method; `allow` names those it has."""
+
     code, status, type, retry_is_useless = "method_not_allowed", 405, "invalid_request_error", True
 
 
 class RequestTimeout(DouaneError):
+    """The request did not arrive in time."""
+
     code, status, type = "request_timeout", 408, "invalid_request_error"
 
 
 class IdempotencyConflict(DouaneError):
+    """The idempotency key was used for another request, or for one that still runs."""
+
     code, status, type, retry_is_useless = "idempotency_conflict", 409, "invalid_request_error", True
 
 
 class TooLarge(DouaneError):
+    """The body is longer than `server.max_body_bytes`."""
+
     code, status, type, retry_is_useless = "too_large", 413, "invalid_request_error", True
 
 
 class HeadersTooLarge(DouaneError):
+    """The request line or the headers are too long or too many."""
+
     code, status, type, retry_is_useless = "headers_too_large", 431, "invalid_request_error", True
 
 
 class RateLimited(DouaneError):
+    """A limit of the key is used up for now; `retry-after` says when to come again."""
+
     code, status, type = "rate_limited", 429, "rate_limit_error"
 
 
 class BudgetExhausted(DouaneError):
+    """The key's budget for the day or month is spent."""
+
     code, status, type, retry_is_useless = "budget_exhausted", 429, "insufficient_quota", True
 
 
@@ -100,14 +126,20 @@ class BudgetExhausted(DouaneError):
 
 
 class Internal(DouaneError):
+    """A fault of the gateway. Report it with the request id."""
+
     code, status, type = "internal", 500, "api_error"
 
 
 class NoClearedDeployment(DouaneError):
+    """Deployments that may take this label exist, but none is available now."""
+
     code, status, type = "no_cleared_deployment", 503, "api_error"
 
 
 class Overloaded(DouaneError):
+    """Too much at once, here or at the upstream. Nothing was sent."""
+
     code, status, type = "overloaded", 503, "api_error"
 
 
@@ -139,6 +171,8 @@ class StoreFailed(DouaneError):
 
 
 class EngineFailed(DouaneError):
+    """The embedded engine does not run, or its weights are not the expected ones."""
+
     code, status, type = "overloaded", 503, "api_error"
 
 
@@ -161,6 +195,8 @@ class UpstreamFailed(DouaneError):
 
 
 class UpstreamTimeout(UpstreamFailed):
+    """An upstream was too slow."""
+
     code, status = "upstream_timeout", 504
 
 
