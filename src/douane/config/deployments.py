@@ -25,7 +25,7 @@ from douane.config.placement import (
     check_provider,
     is_offloaded,
 )
-from douane.config.problems import Problems, choose, dotted, quoted
+from douane.config.problems import Path, Problems, choose, dotted, nearest, quoted
 from douane.config.text import cause_of, read_regular
 from douane.core.models.catalogue import (
     Assurance,
@@ -40,6 +40,8 @@ from douane.core.money import Price, micro
 from douane.core.zone import Zone
 
 LONGEST_CA_BYTES = 1024 * 1024
+PROVIDER = "provider"
+"""The option by which a kind learns the provider that its broker is pinned to."""
 
 
 def compile_deployments(
@@ -91,7 +93,7 @@ def _read(subject: Subject) -> Deployment | None:
         None,
         wanted.lock,
         ca_file,
-        wanted.options | ({"provider": wanted.provider} if wanted.provider else {}),
+        wanted.options | ({PROVIDER: wanted.provider} if wanted.provider else {}),
     )
 
 
@@ -117,7 +119,7 @@ def _facts(subject: Subject) -> KindFacts | None:
         subject.refuse(
             "kind",
             "An upstream is of a kind that is installed.",
-            f"{subject.dotted('kind')} is {quoted(subject.wanted.kind)}, which is none.",
+            f"{subject.dotted('kind')} is {quoted(subject.wanted.kind)}, which is no kind that is installed.",
             choose(subject.wanted.kind, subject.around.kinds, "Install one."),
         )
     return facts
@@ -127,11 +129,13 @@ def _model(subject: Subject) -> Model | None:
     name = subject.wanted.model
     model = subject.around.models.get(name)
     if model is None and name not in subject.around.absent_models:
+        close = nearest(name, subject.around.models)
+        meant = f"Did you mean {quoted(close)}?" if close else "See `douane models list`."
         subject.refuse(
             "model",
             "A deployment serves a model of the catalogue or of `[models]`.",
-            f"{subject.dotted('model')} names the model {quoted(name)}, which is in neither.",
-            f'{choose(name, subject.around.models, "")} Or add a table `[models."{name}"]`.',
+            f"{subject.dotted('model')} names the model {quoted(name)}, which neither the catalogue nor `[models]` holds.",
+            f"{meant} Or add a table `[{dotted(('models', name))}]`.",
         )
     return model
 
@@ -165,14 +169,15 @@ def _upstream_model(subject: Subject, model: Model | None, facts: KindFacts, zon
 
 
 def _options(subject: Subject, facts: KindFacts) -> None:
-    for name in subject.wanted.options:
-        if name not in facts.options:
-            subject.problems.refuse(
-                (*subject.path, "options", name),
-                "Only known options are taken.",
-                f"`{dotted((*subject.path, 'options', name))}` is no option of kind {quoted(subject.wanted.kind)}.",
-                choose(name, facts.options, "Remove it: this kind has none."),
-            )
+    known = facts.options.keys() - {PROVIDER}  # a setting of its own, with rules of its own
+    for name in sorted(subject.wanted.options.keys() - known):
+        path: Path = (*subject.path, "options", name)
+        subject.problems.refuse(
+            path,
+            "Only known options are taken.",
+            f"`{dotted(path)}` is no option of kind {quoted(subject.wanted.kind)}.",
+            choose(name, known, "Remove it: this kind has none."),
+        )
 
 
 def _credential(subject: Subject, facts: KindFacts) -> None:

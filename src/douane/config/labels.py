@@ -58,14 +58,14 @@ class Labels:
             self._problems.refuse(
                 path,
                 "`*` stands for every compartment of a zone's clearance, alone.",
-                f"`{dotted(path)}` is `*`.",
+                f"`{dotted(path)}` is `*`, which stands alone, and for a zone only.",
                 "Name the compartments one by one.",
             )
             return False
         self._problems.refuse(
             path,
             "A compartment is one that Douane assigns, or one that you declare.",
-            f"`{dotted(path)}` is {quoted(mark)}, which is neither.",
+            f"`{dotted(path)}` is {quoted(mark)}, which Douane does not assign and you do not declare.",
             f"{choose(mark, self._known, '')} Or add {quoted(mark)} to `policy.compartments`.",
         )
         return False

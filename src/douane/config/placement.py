@@ -123,34 +123,43 @@ def check_address(subject: Subject, zone: Zone | None, endpoint: Endpoint | None
         subject.refuse(
             setting,
             "What leaves the premises travels encrypted.",
-            f"{subject.dotted('base_url')} is `http://`, and zone {quoted(zone.name)} lies beyond public lines.",
+            f"{subject.dotted('base_url')} is `http://`, and the way to zone {quoted(zone.name)} is public.",
             "Use `https://`, or name the networks of the private line that the zone stands behind.",
         )
 
 
 def check_provider(subject: Subject, facts: KindFacts, endpoint: Endpoint | None) -> None:
-    """Refuse a broker that is not pinned to one provider."""
+    """Refuse a broker that is not pinned to one provider, or that is called by a kind that cannot pin it."""
     wanted = subject.wanted
-    brokered = facts.broker and endpoint is not None and _is_default(facts, endpoint)
     rule = "A broker of several providers is pinned to one."
-    if not brokered:
+    broker = _broker_at(endpoint, subject.around.kinds)
+    if broker is None:
         if wanted.provider is not None and endpoint is not None:
             fact = f"{subject.dotted('provider')} is given, and this address is no broker's."
             subject.refuse("provider", rule, fact, "Remove it.")
         return
+    if not facts.broker:
+        fact = f"{subject.dotted('base_url')} is the broker of kind {quoted(broker)}, and the kind is another."
+        subject.refuse("kind", rule, fact, f'Set `kind = "{broker}"`, and name the provider in `provider`.')
+        return
     if wanted.provider is None or wanted.provider in _UNPINNED:
-        fact = f"{subject.dotted('provider')} is missing" if wanted.provider is None else (
-            f"{subject.dotted('provider')} is {quoted(wanted.provider)}, which leaves the choice to the broker"
-        )  # fmt: skip
+        fact = f"{subject.dotted('provider')} is missing, and this address is a broker of several providers."
+        if wanted.provider is not None:
+            fact = f"{subject.dotted('provider')} is {quoted(wanted.provider)}, which leaves the choice to the broker."
         fix = "Name the one provider that may receive content, such as `together`; the zone describes that provider."
-        subject.refuse("provider", rule, f"{fact}.", fix)
+        subject.refuse("provider", rule, fact, fix)
     if wanted.upstream_model is not None and ":" in wanted.upstream_model:
         fact = f"{subject.dotted('upstream_model')} names a provider behind `:`."
         subject.refuse("upstream_model", rule, fact, "Put the provider into `provider` alone.")
 
 
-def _is_default(facts: KindFacts, endpoint: Endpoint) -> bool:
-    return facts.default_base_url is not None and endpoint_of(facts.default_base_url).host == endpoint.host
+def _broker_at(endpoint: Endpoint | None, kinds: Mapping[str, KindFacts]) -> str | None:
+    """Return the kind whose broker answers there, or None."""
+    for name, facts in kinds.items():
+        if endpoint is not None and facts.broker and facts.default_base_url is not None:
+            if endpoint_of(facts.default_base_url).host == endpoint.host:
+                return name
+    return None
 
 
 def is_offloaded(name: str) -> bool:

@@ -201,7 +201,8 @@ class KeyReader:
         here: Path = (*path, "routes")
         if wanted.routes is None:
             if not wanted.admin:
-                fix = f'Add `routes = [{", ".join(sorted(self._routes)[:3])}]`, or `["*"]` for every one.'
+                names = ", ".join(f'"{name}"' for name in sorted(self._routes)[:3])
+                fix = f'Add `routes = [{names}]`, or `["*"]` for every one.'
                 fact = f"`{dotted(here)}` is missing."
                 self._problems.refuse(here, "A key uses only the routes it was given.", fact, fix)
             return []

@@ -1,6 +1,6 @@
 """The settings of `douane.toml`: each has a type, a bound, a safe default and one line of help.
 
-Only the shape is decided here: names, types, bounds, closed vocabularies. What settings mean together (references,
+The shape alone is decided here: names, types, bounds, closed vocabularies. What settings mean together (references,
 zones, money, floors) is decided by the compilers beside this file, and what a broken one says, by `translate`.
 The JSON Schema and the reference page are made from these classes.
 """

@@ -45,6 +45,11 @@ _SYNTAX = (
     ("Expected", "goes on after the end of a value", "Put one setting on each line; text stands in double quotes."),
     ("Unclosed array", "opens a list and does not close it", "Close it with `]`, commas between its values."),
     ("Unclosed inline", "opens an inline table and does not close it", "Close it with `}` on the same line."),
+    ("Illegal character '\\n'", "opens a text and does not close it on its line", "Close it with the same quotes."),
+    ("Illegal character", "holds a character that may not stand there", "Remove it, or write it as `\\uXXXX`."),
+    ("Found invalid", "holds a character that may not stand there", "Remove it, or write it as `\\uXXXX`."),
+    ("Invalid initial", "holds something that is no setting", "Write `name = value` below `[section]`."),
+    ("Invalid statement", "holds something that is no setting", "Write `name = value` below `[section]`."),
     ("Unescaped", "holds a lone backslash in text", "Write it twice, or put the text in single quotes."),
     ("Unterminated", "opens a text and does not close it", "Close it with the same quotes."),
     ("Invalid date", "holds a date that does not exist", "Write it as `2026-10-01`."),
@@ -141,7 +146,7 @@ class Expander:
             self._problems.refuse(
                 path,
                 "A variable is written `${NAME}` or `${NAME:-text}`.",
-                f"`{dotted(path)}` holds `${{` that starts neither.",
+                f"`{dotted(path)}` holds `${{` without a variable's name and `}}` behind it.",
                 "Close it, and use letters, digits and `_` in its name; write `$${` for the characters themselves.",
             )
             return None

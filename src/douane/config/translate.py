@@ -207,9 +207,7 @@ class Translator:
         wanted = EXPECTED.get(context.get("pattern", ""), "text of another form")
         hidden = any(part in _UNQUOTED for part in path)
         found = f"is {quoted(value)}, not {wanted}" if value and not hidden else f"is not {wanted}"
-        self._problems.refuse(
-            path, "A setting has its form.", f"`{dotted(path)}` {found}.", f"Give {wanted}. {_help(path)}".strip()
-        )
+        self._problems.refuse(path, "A setting has its form.", f"`{dotted(path)}` {found}.", f"Give {wanted}.")
 
     def _ill_named(self, path: Path, context: Mapping[str, Any]) -> None:
         wanted = EXPECTED.get(context.get("pattern", ""), "a name")

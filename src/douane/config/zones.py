@@ -57,7 +57,7 @@ def _networks(wanted: schema.Zone, path: Path, problems: Problems) -> tuple[Netw
         problems.refuse(
             here,
             "A zone on the premises names its networks.",
-            f"`{dotted(path)}` is on the premises and names none.",
+            f"`{dotted(path)}` is on the premises and names no networks.",
             'Add `networks`, such as `["127.0.0.0/8", "::1/128", "10.0.0.0/8"]`: its connections are held to them.',
         )
         return None
@@ -71,7 +71,7 @@ def _network(text: str, path: Path, problems: Problems) -> Network | None:
     try:
         network = ip_network(text)
     except ValueError:
-        fact = f"`{dotted(path)}` is {quoted(text)}, which is none."
+        fact = f"`{dotted(path)}` is {quoted(text)}, which is no CIDR block."
         problems.refuse(path, rule, fact, _block_meant(text))
         return None
     if isinstance(network, IPv6Network) and network.network_address.ipv4_mapped is not None:

@@ -1,4 +1,4 @@
-"""Writes a commented `douane.toml` to start from, one of the shipped profiles. What is there is never overwritten unasked."""
+"""Writes a commented `douane.toml` from one of the shipped profiles. What is there is never overwritten unasked."""
 
 from __future__ import annotations
 
