@@ -21,13 +21,13 @@ def install(home: Path) -> None:
 
 
 def launch(home: Path, port: int, upstream: int) -> Launch:
-    """Return how to start it with the mock as its OpenAI; every model's name goes there."""
-    config = write(home / "config.yaml", "strategy:\n  mode: single\ntargets:\n  - virtual_key: openai\n")
+    """Return how to start it with the mock as its Ollama: the provider that takes any list of models."""
+    config = write(home / "config.yaml", "strategy:\n  mode: single\ntargets:\n  - virtual_key: ollama\n")
     return Launch(
         (str(home / "venv/bin/ferrogw"), "serve"),
         {
-            "OPENAI_API_KEY": "sk-upstream",
-            "OPENAI_BASE_URL": f"http://127.0.0.1:{upstream}",
+            "OLLAMA_HOST": f"http://127.0.0.1:{upstream}",
+            "OLLAMA_MODELS": "mock,mock-p20,mock-p20-c10,mock-p100,mock-d20-c10",
             "MASTER_KEY": "sk-bench",
             "GATEWAY_CONFIG": str(config),
             "RATE_LIMIT_RPS": "0",
