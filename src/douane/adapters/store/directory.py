@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Final
 
 from douane.adapters.store.failing import store_failed
-from douane.errors import StoreFailed
+from douane.errors import NotFound, StoreFailed
 
 REVISION: Final = "0001"
 """The schema that this version reads and writes: `schema.HEAD`, said here since the gateway loads no SQLAlchemy."""
@@ -82,6 +82,18 @@ def prepared(path: Path) -> Path:
     if _revision(database) != REVISION:
         DataDirectory.claim(path, patience_s=0.0).release()
     return database
+
+
+def existing(path: Path) -> Path:
+    """Return the database of a data directory that has one, for reading. Raises NotFound, StoreFailed."""
+    if not database_of(path).exists():
+        raise NotFound(
+            f"The folder `{path}` holds no ledger.",
+            "Name the data folder of the gateway with `--data`.",
+            rule="A report reads a ledger that is there.",
+            param="--data",
+        )
+    return prepared(path)
 
 
 def connect(database: Path) -> sqlite3.Connection:

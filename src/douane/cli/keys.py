@@ -1,0 +1,118 @@
+"""`douane keys`: virtual keys of the store; those of the configuration live there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+keys = typer.Typer(name="keys", help="Virtual keys: make, list, withdraw.", no_args_is_help=True)
+
+Data = Annotated[Path, typer.Option(help="The data folder of the gateway.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+_DATA = Path("douane-data")
+
+
+@keys.command()
+def create(
+    name: Annotated[str, typer.Argument(help="The key's name, in reports for good.")],
+    route: Annotated[list[str] | None, typer.Option(help="A route it may use; repeatable; all without.")] = None,
+    zone: Annotated[list[str] | None, typer.Option(help="A zone it may use; repeatable; all without.")] = None,
+    floor: Annotated[str, typer.Option(help="Lowest level of whatever it sends.")] = "internal",
+    compartment: Annotated[
+        list[str] | None, typer.Option(help="A compartment of whatever it sends; repeatable.")
+    ] = None,
+    rpm: Annotated[int | None, typer.Option(help="Requests per minute.")] = None,
+    tpm: Annotated[int | None, typer.Option(help="Tokens per minute.")] = None,
+    concurrent: Annotated[int | None, typer.Option(help="Requests at once.")] = None,
+    budget: Annotated[str | None, typer.Option(help="Money per day or month, with --currency.")] = None,
+    currency: Annotated[str | None, typer.Option(help="Of the budget, as EUR.")] = None,
+    per: Annotated[str, typer.Option(help="day or month.")] = "month",
+    expires: Annotated[str | None, typer.Option(help="90d, 12h, 2w, or a date.")] = None,
+    owner: Annotated[str | None, typer.Option(help="Keys of one owner share caches; its own name without.")] = None,
+    admin: Annotated[bool, typer.Option("--admin", help="May use the admin API.")] = False,
+    data: Data = _DATA,
+    as_json: AsJson = False,
+) -> None:
+    """Make a key and print its secret, this once."""
+    import json
+    import secrets
+
+    from douane.adapters.clock import SystemClock
+    from douane.adapters.store.directory import prepared
+    from douane.adapters.store.key_book import KeyBook
+    from douane.control.keys import Wanted
+    from douane.control.keys import create as make
+    from douane.core.traffic.keys import SECRET_BYTES
+
+    wanted = Wanted(
+        name,
+        owner,
+        tuple(route) if route else None,
+        tuple(zone) if zone else None,
+        floor,
+        tuple(compartment or ()),
+        rpm,
+        tpm,
+        concurrent,
+        budget,
+        currency,
+        per,
+        expires,
+        admin,
+    )
+    secret = make(KeyBook(prepared(data)), SystemClock(), secrets.token_bytes(SECRET_BYTES), wanted)
+    if as_json:
+        print(json.dumps({"name": name, "secret": secret}, indent=2))
+    else:
+        print(secret)
+        typer.echo("Keep it now: it is not shown again, and Douane has only its SHA-256.", err=True)
+
+
+@keys.command("list")
+def list_keys(data: Data = _DATA, as_json: AsJson = False) -> None:
+    """Show the store's keys."""
+    import json
+
+    from rich.console import Console
+    from rich.table import Table
+
+    from douane.adapters.clock import SystemClock
+    from douane.adapters.store.directory import existing
+    from douane.adapters.store.key_book import KeyBook
+    from douane.control.keys import listing
+
+    found = listing(KeyBook(existing(data)), SystemClock())
+    if as_json:
+        print(json.dumps({"keys": found}, indent=2))
+        return
+    table = Table("name", "state", "owner", "routes", "zones", "floor", "expires", "admin")
+    for key in found:
+        table.add_row(
+            key["name"],
+            key["state"],
+            key["owner"],
+            "all" if key["routes"] is None else ", ".join(key["routes"]),
+            "all" if key["zones"] is None else ", ".join(key["zones"]),
+            key["floor"]["level"],
+            key["expires"] or "never",
+            "yes" if key["admin"] else "",
+        )
+    Console(highlight=False).print(table)
+
+
+@keys.command()
+def revoke(
+    name: Annotated[str, typer.Argument(help="The key's name.")], data: Data = _DATA, as_json: AsJson = False
+) -> None:
+    """Withdraw a key for good; a running gateway refuses it within a second."""
+    import json
+
+    from douane.adapters.clock import SystemClock
+    from douane.adapters.store.directory import existing
+    from douane.adapters.store.key_book import KeyBook
+    from douane.control.keys import revoke as withdraw
+
+    withdraw(KeyBook(existing(data)), SystemClock(), name)
+    print(json.dumps({"name": name, "state": "revoked"}, indent=2) if as_json else f"Key {name} is revoked.")

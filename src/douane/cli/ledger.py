@@ -1,0 +1,131 @@
+"""`douane ledger`: what was used, what it cost, and whether the ledger still proves it."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from douane.adapters.store.sqlite_reads import SqliteReads
+
+ledger = typer.Typer(name="ledger", help="Usage and cost; exports; verification.", no_args_is_help=True)
+
+Data = Annotated[Path, typer.Option(help="The data folder of the gateway.")]
+Since = Annotated[str | None, typer.Option("--from", help="From this date or time on (UTC), as 2026-11-01.")]
+Until = Annotated[str | None, typer.Option("--to", help="Up to this date or time, not included.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+_DATA = Path("douane-data")
+
+
+class ExportFormat(StrEnum):
+    CSV = "csv"
+    JSONL = "jsonl"
+
+
+def _open(data: Path, since: str | None, until: str | None) -> tuple[SqliteReads, int, int]:
+    from douane.adapters.store.directory import existing
+    from douane.adapters.store.sqlite_reads import SqliteReads
+    from douane.control.ledger_report import FOREVER_US, time_us
+
+    since_us = 0 if since is None else time_us(since, "--from")
+    until_us = FOREVER_US if until is None else time_us(until, "--to")
+    return SqliteReads(existing(data)), since_us, until_us
+
+
+@ledger.command()
+def report(
+    data: Data = _DATA,
+    since: Since = None,
+    until: Until = None,
+    by: Annotated[
+        list[str] | None, typer.Option(help="Group by: route, deployment, zone, key, hour, day, month; repeatable.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show usage and cost by route, deployment and zone, from roll-ups; whole hours, UTC."""
+    import json
+
+    from douane.control.ledger_report import PLACES
+    from douane.control.ledger_report import report as make
+
+    reader, since_us, until_us = _open(data, since, until)
+    words = tuple(word.strip() for part in by or PLACES for word in part.split(","))
+    found = make(reader, since_us=since_us, until_us=until_us, by=words)
+    if as_json:
+        print(json.dumps(found, indent=2))
+    else:
+        _show(found, words)
+
+
+@ledger.command()
+def export(
+    form: Annotated[ExportFormat, typer.Option("--format", help="csv or jsonl.")] = ExportFormat.JSONL,
+    data: Data = _DATA,
+    since: Since = None,
+    until: Until = None,
+) -> None:
+    """Print every attempt, one a line."""
+    import sys
+
+    from douane.control.ledger_export import Format
+    from douane.control.ledger_export import export as make
+
+    reader, since_us, until_us = _open(data, since, until)
+    for line in make(reader, Format(form.value), since_us=since_us, until_us=until_us):
+        sys.stdout.write(line)
+
+
+@ledger.command()
+def verify(data: Data = _DATA, as_json: AsJson = False) -> None:
+    """Walk the chain and add everything up again. Exit 0 where all agrees, 1 where the ledger is broken."""
+    import json
+
+    from douane.control.ledger_verify import verify as examine
+
+    reader, _, _ = _open(data, None, None)
+    found = examine(reader)
+    if as_json:
+        print(json.dumps(found, indent=2))
+    else:
+        for head in found["heads"]:
+            print(f"Chain {head['chain']}: {head['records']} records, head {head['hash']}")
+        for reason in found["reasons"]:
+            print(f"{reason['fact']}\n  Fix: {reason['fix']}")
+        print(f"The ledger is {found['verdict']}.")
+    raise typer.Exit(0 if found["verdict"] == "sound" else 1)
+
+
+def _show(found: dict[str, Any], by: tuple[str, ...]) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    console = Console(highlight=False)
+    table = Table()
+    for column in by:
+        table.add_column(column, overflow="fold")
+    for column in ("requests", "attempts", "tokens in", "tokens out", "cost", "not known"):
+        table.add_column(column, justify="right", overflow="fold")
+    for row in found["rows"]:
+        unknown = [f"{row['unknown_token_attempts']} tokens"] if row["unknown_token_attempts"] else []
+        unknown += [f"{row['unpriced_attempts']} costs"] if row["unpriced_attempts"] else []
+        counts = [row[name] for name in ("requests", "attempts", "input_tokens", "output_tokens")]
+        table.add_row(
+            *(escape(row[word]) for word in by),
+            *("unknown" if count is None else f"{count:,}" for count in counts),
+            _money(row["cost_micro"], row["currency"]),
+            ", ".join(unknown),
+        )
+    console.print(table)
+    for refused in found["refusals"]:
+        console.print(f"Refused on {escape(refused['route'])}: {refused['requests']:,} {refused['code']}")
+
+
+def _money(cost_micro: int | None, currency: str | None) -> str:
+    if cost_micro is None:
+        return "unknown"
+    whole, rest = divmod(cost_micro, 1_000_000)
+    return f"{whole:,}.{rest:06d} {currency or ''}".rstrip()
