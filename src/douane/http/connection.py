@@ -109,7 +109,7 @@ class Connection(asyncio.Protocol):
         self.deadline = edge.now + settings.head_s
         if open_now >= settings.max_connections + _REFUSED_CONNECTIONS:
             self._phase = _DROP
-            transport.abort()
+            self.transport.abort()
         elif open_now >= settings.max_connections:
             self._refuse(refusals.too_many_connections())
 
