@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
@@ -26,13 +27,16 @@ from douane.adapters.inspector import ScanningInspector
 from douane.adapters.limits_memory import MemoryLimits
 from douane.adapters.snapshots import CurrentSnapshot
 from douane.adapters.store.directory import DataDirectory
+from douane.adapters.store.key_book import KeyBook
 from douane.adapters.store.sqlite_keys import SqliteKeys
 from douane.adapters.store.sqlite_ledger import SqliteLedger
 from douane.adapters.telemetry import Counts
 from douane.control.engine_model import SMOLLM2, locate
 from douane.control.explain import ANYBODY, Explanation, explain
+from douane.control.keys import Wanted, create
 from douane.core.label import Label, Level
 from douane.core.models.catalogue import Assurance, Deployment
+from douane.core.traffic.keys import SECRET_BYTES
 from douane.core.traffic.limits import period_of, period_start_us
 from douane.core.traffic.routing import Wish
 from douane.core.traffic.snapshot import Snapshot
@@ -87,6 +91,7 @@ class House:
         self.snapshots: CurrentSnapshot
         self.directory: DataDirectory
         self.ledger: SqliteLedger
+        self.key_book: KeyBook
         self.keys: SqliteKeys
         self.upstream: Http1Upstream
         self.inspector: ScanningInspector
@@ -122,7 +127,9 @@ class House:
             say(f"Settled {self.ledger.recovered} attempts that an earlier process left open.")
         await self._start_engines(say)
         self.snapshots = CurrentSnapshot(self._with_engines(self.configuration.snapshot))
-        self.keys = SqliteKeys.open(self.directory.database, self.snapshots, self.clock)
+        self.key_book = KeyBook(self.directory.database)
+        self.first_key = self._make_first_key()
+        self.keys = SqliteKeys.open(self.directory.database, self.snapshots)
         exits.callback(self.keys.close)
         self.upstream = Http1Upstream()
         exits.push_async_callback(self.upstream.aclose)
@@ -233,6 +240,18 @@ class House:
         while True:
             await asyncio.sleep(_LOG_PERIOD_S)
             self.telemetry.flush()
+
+    def _make_first_key(self) -> str | None:
+        """Make the admin key of a new data folder; its secret is shown once, by whoever opened the house."""
+        if any(entry.key.admin for entry in self.key_book.entries()):
+            return None
+        wanted = Wanted("admin", floor="public", admin=True)
+        return create(self.key_book, self.clock, secrets.token_bytes(SECRET_BYTES), wanted)
+
+    async def keys_changed(self) -> None:
+        """Read the store's keys now: somebody changed them through this process."""
+        await asyncio.to_thread(self.keys.refresh)
+        await self._load_budgets()
 
     async def _load_budgets(self) -> None:
         """Tell the book what each budget's key had spent in its running period before it was first seen here."""
