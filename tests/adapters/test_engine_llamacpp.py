@@ -15,7 +15,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -391,7 +391,7 @@ def test_a_start_that_is_cancelled_leaves_nothing_however_far_it_came(after_s: f
 
 
 PARENT = """
-import asyncio, sys
+import asyncio, os, sys
 from douane.adapters.engines.llamacpp import LlamaCpp
 from douane.adapters.engines.llamacpp_process import ServerSettings
 from douane.adapters.engines.weights import Weights
@@ -399,6 +399,9 @@ from douane.adapters.engines.weights import Weights
 async def main():
     engine = LlamaCpp("premises", Weights(sys.argv[1], sys.argv[2], int(sys.argv[3])), ServerSettings(alias="smollm2"))
     await engine.start()
+    if sys.argv[4:] == ["fork"] and os.fork() == 0:
+        os.read(0, 1)  # holds every descriptor of its parent, the engine's line of life included, and lives on
+        os._exit(0)
     print(engine.pid, flush=True)
     await asyncio.Event().wait()
 
@@ -417,6 +420,18 @@ def test_a_server_never_outlives_its_parent(end: signal.Signals) -> None:
         assert gone(pid)
 
 
+def test_a_server_never_outlives_its_parent_even_where_a_fork_of_it_does() -> None:
+    arguments = [WEIGHTS.path, WEIGHTS.sha256, str(WEIGHTS.size_bytes), "fork"]
+    command = [sys.executable, "-c", PARENT, *arguments]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as parent:
+        assert parent.stdout is not None
+        pid = int(parent.stdout.readline())
+        parent.kill()
+        parent.wait(PATIENCE_S)
+        assert gone(pid)
+        parent.communicate()
+
+
 # --- the child by itself -------------------------------------------------------------------------------------------
 
 
@@ -429,3 +444,26 @@ def test_a_child_that_is_not_started_by_its_parent_serves_nothing(given: bytes, 
     command = [sys.executable, "-I", "-m", "douane.adapters.engines.llamacpp_child"]
     ended = subprocess.run(command, input=given, capture_output=True, timeout=PATIENCE_S, check=False)
     assert (ended.returncode, json.loads(ended.stdout)) == (1, {"failed": cause})
+
+
+def test_a_child_ends_when_its_line_of_life_does() -> None:
+    weights_fd = os.open(WEIGHTS.path, os.O_RDONLY)
+    with socket.socket() as holder:
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        holder.bind(("127.0.0.1", 0))
+        port = holder.getsockname()[1]
+        handed = asdict(SETTINGS) | {
+            "port": port, "api_key": "key", "weights_fd": weights_fd, "parent_pid": os.getpid(),
+        }  # fmt: skip
+        command = [sys.executable, "-I", "-m", "douane.adapters.engines.llamacpp_child"]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        with subprocess.Popen(command, pass_fds=[weights_fd], env={"OMP_WAIT_POLICY": "PASSIVE"}, **pipes) as child:
+            assert child.stdin is not None
+            assert child.stdout is not None
+            child.stdin.write(json.dumps(handed).encode() + b"\n")
+            child.stdin.flush()
+            assert json.loads(child.stdout.readline()) == {"listening": port}
+            assert child.poll() is None
+            child.stdin.close()
+            assert child.wait(PATIENCE_S) == 0
+    os.close(weights_fd)
