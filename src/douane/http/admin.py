@@ -13,12 +13,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
-from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
+from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute, Route, Router
 
 from douane.errors import DouaneError, ForbiddenRoute, InvalidRequest, MethodNotAllowed, Unauthenticated
 from douane.http.admin_bodies import Block, NewKey, read
@@ -48,7 +47,7 @@ class AdminActions:
 
 def admin_app(
     actions: AdminActions, authorise: Authorise, request_id: Callable[[], str], others: Sequence[BaseRoute] = ()
-) -> Starlette:
+) -> ASGIApp:
     """Return the ASGI application of the admin API, with `others` (the console) beside it.
 
     `authorise` gets a request's headers, names in lower case, and tells whether they are an admin's.
@@ -57,22 +56,18 @@ def admin_app(
     routes: list[BaseRoute] = [
         Route("/admin/v1/reload", api.reload, methods=["POST"]),
         Route("/admin/v1/status", api.status, methods=["GET"]),
-        Route("/admin/v1/keys", api.list_keys, methods=["GET"]),
-        Route("/admin/v1/keys", api.create_key, methods=["POST"]),
+        Route("/admin/v1/keys", api.keys, methods=["GET", "POST"]),
         Route("/admin/v1/keys/{name}", api.revoke_key, methods=["DELETE"]),
-        Route("/admin/v1/deployments/{name}/block", api.block, methods=["POST"]),
-        Route("/admin/v1/deployments/{name}/block", api.unblock, methods=["DELETE"]),
+        Route("/admin/v1/deployments/{name}/block", api.block, methods=["POST", "DELETE"]),
         *others,
     ]
 
     async def refuse(request: Request, error: Exception) -> Response:
         return _refusal(_translated(error), request.url.path, request_id(), error)
 
-    return Starlette(
-        routes=routes,
-        middleware=[Middleware(_Gate, authorise=authorise, request_id=request_id)],
-        exception_handlers={DouaneError: refuse, HTTPException: refuse},
-    )
+    # Not a whole Starlette: its own answer to a fault is plain text; faults go to the application's boundary instead.
+    handlers = {DouaneError: refuse, HTTPException: refuse}
+    return _Gate(ExceptionMiddleware(Router(routes), handlers=handlers), authorise, request_id)
 
 
 class _Api:
@@ -85,21 +80,19 @@ class _Api:
     async def status(self, _request: Request) -> Response:
         return _json(200, await self._actions.status())
 
-    async def list_keys(self, _request: Request) -> Response:
+    async def keys(self, request: Request) -> Response:
+        if request.method == "POST":
+            return _json(201, await self._actions.create_key(read(NewKey, await request.body())))
         return _json(200, {"keys": list(await self._actions.list_keys())})
-
-    async def create_key(self, request: Request) -> Response:
-        return _json(201, await self._actions.create_key(read(NewKey, await request.body())))
 
     async def revoke_key(self, request: Request) -> Response:
         return _json(200, await self._actions.revoke_key(request.path_params["name"]))
 
     async def block(self, request: Request) -> Response:
-        block = read(Block, await request.body())
-        return _json(200, await self._actions.block(request.path_params["name"], block.reason))
-
-    async def unblock(self, request: Request) -> Response:
-        return _json(200, await self._actions.unblock(request.path_params["name"]))
+        name = request.path_params["name"]
+        if request.method == "DELETE":
+            return _json(200, await self._actions.unblock(name))
+        return _json(200, await self._actions.block(name, read(Block, await request.body()).reason))
 
 
 class _Gate:
@@ -115,6 +108,7 @@ class _Gate:
             response = _refusal(error, scope["path"], self._request_id(), error)
             await response(scope, receive, send)
         else:
+            scope["app"] = self._app  # where it is missing, Starlette's routes answer their errors themselves, in text
             await self._app(scope, receive, send)
 
     def _objection(self, path: str, headers: Headers) -> DouaneError | None:
