@@ -3,7 +3,7 @@
 # make bench  measure            make docs   write the generated reference
 # Each verb sets up what it needs; the first run takes a minute or so, later ones none.
 
-.PHONY: setup setup-node up test check bench docs lock
+.PHONY: setup setup-node up test check format lint types layers docs-current bench docs lock
 .DEFAULT_GOAL := up
 
 python := .venv/bin/python
@@ -20,11 +20,21 @@ up: setup
 test: setup setup-node
 	$(python) -m pytest $(ARGS)
 
-check: setup
+check: format lint types layers docs-current
+
+format: setup
 	.venv/bin/ruff format --check .
+
+lint: setup
 	.venv/bin/ruff check .
+
+types: setup
 	.venv/bin/mypy
+
+layers: setup
 	.venv/bin/lint-imports
+
+docs-current: setup
 	$(python) scripts/generate_docs.py --check
 
 bench: setup

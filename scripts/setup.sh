@@ -34,7 +34,8 @@ if [ -x .venv/bin/python ] && [ -f "$stamp" ] && [ "$(wanted .venv/bin/python)" 
   exit 0
 fi
 
-if ! suits .venv/bin/python; then
+# An environment that was moved here holds scripts that point to where it was made.
+if ! suits .venv/bin/python || ! grep -qF "$PWD/.venv" .venv/bin/activate; then
   python=$(find_python)
   echo "Making .venv with $("$python" --version)"
   "$python" -m venv --clear .venv
