@@ -12,13 +12,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from stdnum.eu import vat
 from stdnum.iso7064 import mod_97_10
 
-from douane.detect.detector import SEPARATOR, Candidate
+from douane.detect.detector import SEPARATOR, Candidate, windows
 from douane.detect.engine import Probe
 
 _GAP = SEPARATOR + rb"?"
 _NOT_A_SIGN = re.compile(rb"[^A-Za-z0-9]+")
-_SIGN = re.compile(rb"[A-Za-z0-9]")
-_TIGHT = re.compile(rb"[0-9]")
+_SIGN = re.compile(rb"[A-Za-z0-9+*]")
 
 
 def _countries(codes: Sequence[str]) -> bytes:
@@ -49,10 +48,8 @@ class IbanDetector:
         }
 
     def find(self, data: bytes, ends: Sequence[list[int]]) -> Iterator[Candidate]:
-        done = 0
-        for end in ends[0]:
-            for head in self._start.finditer(data, max(done, end - 16), end):
-                done = head.end()
+        for low, high in windows(ends[0], 16, 0):
+            for head in self._start.finditer(data, low, high):
                 whole = self._whole[head[0][:2].upper()].match(data, head.start())
                 if whole is None or _glued(data, whole.end()):
                     continue
@@ -70,33 +67,32 @@ class VatDetector:
     def __init__(self, structures: Mapping[str, str]) -> None:
         codes = _countries(list(structures))
         self.probes = (Probe(rb"[^A-Za-z0-9]" + codes + _GAP + rb"[A-Z0-9]" + _GAP + rb"[A-Z0-9]" + _GAP + rb"[0-9]"),)
-        self._head = re.compile(
-            rb"(?<![A-Za-z0-9])(" + codes + rb")((?:" + _GAP + rb"[A-Z0-9+*]){3,13})", re.ASCII
-        )
+        self._prefix = re.compile(rb"(?<![A-Za-z0-9])" + codes)
+        self._rest = re.compile(rb"(?:" + _GAP + rb"[A-Z0-9+*]){3,13}")
         self._structures = {code.encode(): re.compile(text.encode()) for code, text in structures.items()}
 
     def find(self, data: bytes, ends: Sequence[list[int]]) -> Iterator[Candidate]:
-        done = 0
-        for end in ends[0]:
-            for head in self._head.finditer(data, max(done, end - 16), end + 40):
-                if head.start() >= end:
-                    break
-                done = head.start() + 2
-                found = self._cut(data, head)
+        for low, high in windows(ends[0], 16, 0):
+            for prefix in self._prefix.finditer(data, low, high):
+                found = self._cut(data, prefix)
                 if found is not None:
-                    done = found.end
                     yield found
 
-    def _cut(self, data: bytes, head: re.Match[bytes]) -> Candidate | None:
-        signs = [sign.start() for sign in _SIGN.finditer(data, head.start(2), head.end(2))]
-        number = bytes(data[at] for at in signs)
-        structure = self._structures[head[1]].match(number)
-        while structure is not None:
-            size = structure.end()
+    def _cut(self, data: bytes, prefix: re.Match[bytes]) -> Candidate | None:
+        rest = self._rest.match(data, prefix.end())
+        if rest is None:
+            return None
+        country = prefix[0]
+        signs = [sign.start() for sign in _SIGN.finditer(data, rest.start(), rest.end())]
+        number = bytes([data[at] for at in signs])
+        pattern = self._structures[country]
+        fits = pattern.match(number)
+        while fits is not None:
+            size = fits.end()
             end = signs[size - 1] + 1
-            if not _glued(data, end) and self._valid(head[1], structure[0]):
-                return Candidate("VAT", head.start(), end, 0.9, head[1].decode(), 7, head[1] + structure[0])
-            structure = self._structures[head[1]].fullmatch(number, 0, size - 1) if size > 6 else None
+            if not _glued(data, end) and self._valid(country, fits[0]):
+                return Candidate("VAT", prefix.start(), end, 0.9, country.decode(), 7, country + fits[0])
+            fits = pattern.match(number, 0, size - 1)
         return None
 
     @staticmethod

@@ -6,7 +6,7 @@ back spans. Each has a name and a version: both go into receipts, so a change of
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple, Protocol
 
 from douane.detect.engine import Probe
@@ -25,7 +25,7 @@ class Candidate(NamedTuple):
     """A span of the joined bytes that passed every check of its detector.
 
     Where two overlap, the one of higher `rank` stands; rank 0 stands beside anything. `value` is its normal form, to
-    tell distinct ones apart; it never leaves the scan.
+    tell distinct ones apart; it never leaves the scan. `detector` is empty where it is the detector's own name.
     """
 
     type: str
@@ -35,6 +35,7 @@ class Candidate(NamedTuple):
     detail: str = ""
     rank: int = 0
     value: bytes = b""
+    detector: str = ""
 
 
 class Detector(Protocol):
@@ -45,3 +46,20 @@ class Detector(Protocol):
     probes: tuple[Probe, ...]
 
     def find(self, data: bytes, ends: Sequence[list[int]]) -> Iterator[Candidate]: ...
+
+
+def windows(ends: Iterable[int], before: int, after: int) -> Iterator[tuple[int, int]]:
+    """Yield the stretches that lie around some hits, those that touch joined: each byte is searched once.
+
+    >>> list(windows([10, 12, 50], 5, 3))
+    [(5, 15), (45, 53)]
+    """
+    low = high = -1
+    for end in ends:
+        if end - before > high:
+            if high >= 0:
+                yield low, high
+            low = max(0, end - before)
+        high = end + after
+    if high >= 0:
+        yield low, high

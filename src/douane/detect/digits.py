@@ -110,10 +110,15 @@ class Shape:
         longest_first = sorted(spelled, key=lambda word: (-sum(map(ord, word)) + 96 * len(word), word))
         self._pattern = re.compile("|".join(longest_first))
 
-    def places(self, data: bytes, run: Run, *, weak: bool) -> Iterator[Place]:
+    def occurs(self, run: Run) -> bool:
+        """Tell whether the run has groups of this shape at all."""
+        return self._pattern.search(run.lengths) is not None
+
+    def places(self, data: bytes, run: Run, *, weak: bool, starts: bytes = b"0123456789") -> Iterator[Place]:
         """Yield where the run holds this shape. The caller may take overlapping ones: it checks digits.
 
         A `weak` number is one that many other numbers look like: any sign that ties it to a neighbour rules it out.
+        `starts` are the digits that it may begin with.
         """
         first = 0
         while True:
@@ -121,7 +126,7 @@ class Shape:
             if found is None:
                 return
             first, last = found.start(), found.end() - 1
-            if _stands_alone(data, run, first, last, weak=weak):
+            if data[run.groups[first][0]] in starts and _stands_alone(data, run, first, last, weak=weak):
                 yield Place(run, first, last, b"".join([data[a:b] for a, b in run.groups[first : last + 1]]))
             first += 1
 
@@ -154,6 +159,13 @@ def groupings(total: int, cuts: tuple[int, ...]) -> list[tuple[int, ...]]:
             edges = (0, *chosen, total)
             made.append(tuple(b - a for a, b in zip(edges, edges[1:], strict=False)))
     return made
+
+
+def is_apart(data: bytes, place: Place) -> bool:
+    """Tell whether the groups before and after a place, if any, are parted from it by more than one sign."""
+    groups = place.run.groups
+    before = place.first == 0 or place.start - groups[place.first - 1][1] > 1
+    return before and (place.last + 1 == len(groups) or groups[place.last + 1][0] - place.end > 1)
 
 
 def even_gaps(data: bytes, place: Place) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from douane.detect.detector import BLANK, Candidate
+from douane.detect.detector import BLANK, Candidate, windows
 from douane.detect.engine import Probe
 from douane.detect.rules import MarkRow
 
@@ -22,7 +22,9 @@ _ANNOUNCED = re.compile(
     re.I,
 )
 _LINE_END = re.compile(rb"[\r\n\x00]|\\n")
-_SIGNS = b"-*/|#=_~[](){}<>:!.\xe2\x80\x93\x94\xc2\xab\xbb\"'"
+_BLANK_BYTES = b" \t\xc2\xa0\xaf"
+_AFTER_ANNOUNCEMENT = frozenset((b":", b"=", b"\x00", b'"', b"'", b"*"))
+_EDGES = b"\x00\r\n\\-*/|#=_~[](){}<>:!.\xe2\x80\x93\x94\xc2\xab\xbb\"'"
 _TITLE_LEFT = re.compile(rb"[ \t]*(?:#{1,6} ?|> ?|\*\*|__|\[|\()?\Z")
 _TITLE_RIGHT = re.compile(rb"[ \t]*(?:\*\*|__|\]|\))?[ \t]*(?:\Z|[-/|]|\xe2\x80[\x93\x94])")
 _CODE_AFTER = re.compile(rb"[ \t]{0,2}(?:=[^=]|\()")
@@ -50,38 +52,43 @@ class MarkDetector:
 
     @staticmethod
     def _of_row(data: bytes, ends: list[int], row: MarkRow, pattern: re.Pattern[bytes]) -> Iterator[Candidate]:
-        done = 0
-        for end in ends:
-            for match in pattern.finditer(data, max(done, end - _REACH), end + _REACH):
-                done = match.end()
+        for low, high in windows(ends, _REACH, _REACH):
+            for match in pattern.finditer(data, low, high):
                 if row.where == "phrase" or _is_mark(data, match, header_only=row.where == "header"):
                     yield Candidate("MARK", match.start(), match.end(), 0.9, row.detail)
 
 
 def _is_mark(data: bytes, match: re.Match[bytes], *, header_only: bool) -> bool:
     start, end = match.span()
-    capitals = match[0].decode("utf-8", "replace").isupper()
+    words = match[0].decode("utf-8", "replace")
+    capitals = words.isupper()
     if capitals and not header_only:
         return data[start - 1 : start] != b"." and _CODE_AFTER.match(data, end) is None
-    if _ANNOUNCED.search(data, max(0, start - 48), start) is not None:
+    left = data[max(0, start - 24) : start].rstrip(_BLANK_BYTES)[-1:]
+    if left in _AFTER_ANNOUNCEMENT and _ANNOUNCED.search(data, max(0, start - 48), start) is not None:
         return True
-    before, after = _rest_of_line(data, start, end)
+    right = data[end : end + 24].lstrip(_BLANK_BYTES)[:1]
+    if not (_edge(left) and _edge(right)):
+        return False
     if capitals:
-        return _edge(before[-1:]) and _edge(after[:1]) and _CODE_AFTER.match(after) is None
-    title = match[0][:1].isupper()
+        return _CODE_AFTER.match(data, end) is None
     alone = data[start - 1] == 0 and data[end] == 0
-    return title and not alone and _TITLE_LEFT.match(before) is not None and _TITLE_RIGHT.match(after) is not None
+    return words[:1].isupper() and not alone and _is_title(*_rest_of_line(data, start, end))
+
+
+def _is_title(before: bytes, after: bytes) -> bool:
+    return _TITLE_LEFT.match(before) is not None and _TITLE_RIGHT.match(after) is not None
 
 
 def _rest_of_line(data: bytes, start: int, end: int) -> tuple[bytes, bytes]:
     """Return what stands before and after a span on its line, blanks at the span's side removed, 200 bytes at most."""
     before = _LINE_END.split(data[max(0, start - 200) : start])[-1]
     after = _LINE_END.split(data[end : end + 200], maxsplit=1)[0]
-    return before.rstrip(b" \t\xc2\xa0\xaf"), after.lstrip(b" \t\xc2\xa0\xaf")
+    return before.rstrip(_BLANK_BYTES), after.lstrip(_BLANK_BYTES)
 
 
 def _edge(sign: bytes) -> bool:
-    return not sign or sign in _SIGNS
+    return sign in _EDGES
 
 
 def _bytes(pattern: str) -> bytes:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from ipaddress import AddressValueError, IPv6Address
 
-from douane.detect.detector import Candidate
+from douane.detect.detector import Candidate, windows
 from douane.detect.engine import Probe
 
 _OCTET = rb"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
@@ -33,20 +33,12 @@ class IpDetector:
 
     @staticmethod
     def _version_4(data: bytes, ends: list[int]) -> Iterator[Candidate]:
-        done = 0
-        for end in ends:
-            if end <= done:
-                continue
-            found = _V4.search(data, max(done, end - 12), end + 3)
-            if found is None:
-                continue
-            whole = _V4.match(data, found.start())
-            if whole is None:
-                continue
-            done = whole.end()
-            before = data[max(0, whole.start() - 12) : whole.start()]
-            if not whole[0].startswith(_NOBODY) and _VERSION_BEFORE.search(before) is None:
-                yield Candidate("IP", whole.start(), done, 0.85, "v4", value=whole[0])
+        for low, high in windows(ends, 16, 4):
+            for found in _V4.finditer(data, low, high):
+                start, end = found.span()
+                if found[0].startswith(_NOBODY) or _VERSION_BEFORE.search(data, max(0, start - 12), start) is not None:
+                    continue
+                yield Candidate("IP", start, end, 0.85, "v4", value=found[0])
 
     @staticmethod
     def _version_6(data: bytes, ends: list[int]) -> Iterator[Candidate]:

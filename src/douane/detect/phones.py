@@ -13,7 +13,8 @@ import phonenumbers
 from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, PhoneMetadata
 
 from douane.detect.detector import Candidate
-from douane.detect.digits import RUN_PROBE, Place, Run, Shape, even_gaps, runs
+from douane.detect.digits import Place, Run, Shape, even_gaps, is_apart
+from douane.detect.engine import Probe
 
 DEFAULT_REGIONS: tuple[str, ...] = ("FR", "BE", "CH", "LU", "DE", "IT", "ES", "PT", "NL", "GB", "IE", "US")
 
@@ -28,6 +29,18 @@ _TYPES = (
     "voicemail",
 )  # fmt: skip
 _MOST_PER_RUN = 64
+_WORDS = (
+    rb"(?:(?:tele|t\xc3\xa9l\xc3\xa9)?phone|t\xc3\xa9l|tel|mobile?|m\xc3\xb3vil|cell|gsm|fax|desk|office|answering|call me|portable|handy)"
+    rb"(?: (?:is|est|ist|es|number|num\xc3\xa9ro|no|n\xc2\xb0|at|on))?"
+)
+_ANNOUNCED = re.compile(rb"[0-9](?:[ .\-()]{0,2}[0-9]){6,12}(?![0-9])")
+_DATE = re.compile(rb"(?:19|20)[0-9]{2}[-./][0-9]{2}[-./]|[0-9]{2}[-./][0-9]{2}[-./](?:19|20)[0-9]{2}")
+_SOCIAL_SECURITY = re.compile(rb"[0-9]{3}-[0-9]{2}-[0-9]{4}")
+_OTHER_NUMBER = re.compile(
+    rb"(?:commit|invoice|order|commande|pedido|ordine|auftrag|vorgang|pratica|expediente|facture|version|ref|r\xc3\xa9f|ticket"
+    rb"|dossier|build|bon|lot|part|case|composant|hash|n\xc2\xb0|id|matricule)[\"'.:;=\xc2\xb0# ]{1,4}\Z",
+    re.I,
+)
 
 
 def _plan(metadata: PhoneMetadata) -> re.Pattern[str]:
@@ -90,104 +103,129 @@ class NumberingPlans:
         return self._countries[code]
 
 
-class PhoneDetector:
+class Phones:
     """International numbers first, then the national forms of the regions."""
-
-    name = "phone"
-    version = "1"
-    probes = (RUN_PROBE,)
 
     def __init__(self, regions: Sequence[str] = DEFAULT_REGIONS) -> None:
         self._plans = NumberingPlans(regions)
         self._french = "FR" in regions
-        self._others = [region for region in regions if region != "FR"]
+        self._others = any(region != "FR" for region, _ in self._plans.trunk_zero)
 
-    def find(self, data: bytes, ends: Sequence[list[int]]) -> Iterator[Candidate]:
-        for run in runs(data, ends[0]):
-            yield from self._international(data, run)
-            if self._french:
-                yield from self._in_french_form(data, run)
-            if self._plans.trunk_zero and self._others:
-                yield from self._with_trunk_zero(data, run)
-            if self._plans.american is not None:
-                yield from self._american(data, run, self._plans.american)
-            if self._plans.without_trunk:
-                yield from self._nine_digits(data, run)
+    def of_run(self, data: bytes, run: Run) -> Iterator[Candidate]:
+        yield from self._international(data, run)
+        if self._french:
+            yield from self._in_french_form(data, run)
+        if self._others:
+            yield from self._with_trunk_zero(data, run)
+        if self._plans.american is not None:
+            yield from self._american(data, run, self._plans.american)
+        if self._plans.without_trunk:
+            yield from self._nine_digits(data, run)
 
     def _international(self, data: bytes, run: Run) -> Iterator[Candidate]:
         tried = 0
         for first, (start, end) in enumerate(run.groups):
-            zeros = data[start : start + 2] == b"00" and data[start + 2 : start + 3] != b"0"
-            if not (zeros or (first == 0 and run.plus)):
+            if data[start] != 48 and not (run.plus and first == 0):
                 continue
-            if zeros and first == 0 and run.glued:
+            zeros = data[start : start + 2] == b"00" and 49 <= data[start + 2] <= 57
+            if not (zeros or (run.plus and first == 0)) or (zeros and first == 0 and run.glued):
                 continue
             tried += 1
             if tried > _MOST_PER_RUN:
                 return
-            digits = data[start:end].decode()[2 if zeros else 0 :]
-            longest = -1
-            for last in range(first, min(first + 9, len(run.groups))):
-                if last > first:
-                    a, b = run.groups[last]
-                    digits += data[a : min(b, a + 20)].decode()
-                if len(digits) > 16:
-                    break
-                if len(digits) >= 8 and self._plans.international(digits):
-                    longest = last
-            if longest >= 0:
-                begin = start if zeros else start - 1
-                yield self._phone(data, begin, run.groups[longest][1], 0.95, rank=4)
+            last = self._longest_international(data, run, first, skip=2 if zeros else 0)
+            if last >= 0:
+                yield _phone(data, start if zeros else start - 1, run.groups[last][1], 0.95, rank=4)
 
-    def _in_french_form(self, data: bytes, run: Run) -> Iterator[Candidate]:
-        for place in _FRENCH.places(data, run, weak=True):
-            if place.digits[0] == 48 and place.digits[1] != 48 and even_gaps(data, place):
-                yield self._phone(data, place.start, place.end, 0.9, "FR", rank=2)
-
-    def _with_trunk_zero(self, data: bytes, run: Run) -> Iterator[Candidate]:
-        for first, (start, end) in enumerate(run.groups):
-            if data[start] != 48 or not 49 <= data[start + 1] <= 57:
-                continue
-            digits = ""
-            for last in range(first, min(first + 5, len(run.groups))):
-                a, b = run.groups[last]
-                digits += data[a : min(b, a + 16)].decode()
-                if len(digits) > 12:
-                    break
-                region = self._plans.national(digits) if len(digits) >= 9 else ""
-                place = Place(run, first, last, b"")
-                if region and self._is_whole(data, run, place):
-                    yield self._phone(data, start, b, 0.75, region, rank=2)
-            if end - start > 12:
-                continue
+    def _longest_international(self, data: bytes, run: Run, first: int, *, skip: int) -> int:
+        digits, longest = "", -1
+        for last in range(first, min(first + 9, len(run.groups))):
+            start, end = run.groups[last]
+            digits += data[start : min(end, start + 20)].decode()
+            if len(digits) > 16 + skip:
+                break
+            if len(digits) >= 8 + skip and self._plans.international(digits[skip:]):
+                longest = last
+        return longest
 
     @staticmethod
-    def _is_whole(data: bytes, run: Run, place: Place) -> bool:
-        if place.first == 0 and run.glued:
-            return False
-        if place.first and data[run.groups[place.first - 1][1] : place.start] in (b".", b"-", b"/"):
-            return False
-        if place.last + 1 < len(run.groups):
-            return data[place.end : run.groups[place.last + 1][0]] not in (b".", b"-", b"/")
-        return not data[place.end : place.end + 1].isalpha()
+    def _in_french_form(data: bytes, run: Run) -> Iterator[Candidate]:
+        for place in _FRENCH.places(data, run, weak=True, starts=b"0"):
+            if place.digits[1] != 48 and even_gaps(data, place) and not _is_labelled(data, place):
+                yield _phone(data, place.start, place.end, 0.9, "FR", rank=2)
 
-    def _american(self, data: bytes, run: Run, plan: re.Pattern[str]) -> Iterator[Candidate]:
-        for place in _AMERICAN.places(data, run, weak=True):
-            if plan.fullmatch(place.digits.decode()) is not None:
+    def _with_trunk_zero(self, data: bytes, run: Run) -> Iterator[Candidate]:
+        """A trunk zero begins a run, or stands well apart in one: many codes have a zero inside."""
+        for first, (start, _) in enumerate(run.groups):
+            if data[start] != 48 or not 49 <= data[start + 1] <= 57:
+                continue
+            if first and start - run.groups[first - 1][1] <= 1:
+                continue
+            place = self._longest_national(data, run, first)
+            if place is not None:
+                region = self._plans.national(place.digits.decode())
+                yield _phone(data, start, place.end, 0.75, region, rank=2)
+
+    def _longest_national(self, data: bytes, run: Run, first: int) -> Place | None:
+        digits, longest = b"", None
+        for last in range(first, min(first + 5, len(run.groups))):
+            start, end = run.groups[last]
+            digits += data[start : min(end, start + 16)]
+            if len(digits) > 12:
+                break
+            place = Place(run, first, last, digits)
+            if len(digits) >= 9 and self._plans.national(digits.decode()) and _is_whole(data, place):
+                longest = place
+        return longest
+
+    @staticmethod
+    def _american(data: bytes, run: Run, plan: re.Pattern[str]) -> Iterator[Candidate]:
+        for place in _AMERICAN.places(data, run, weak=False, starts=b"23456789"):
+            if plan.fullmatch(place.digits.decode()) is not None and is_apart(data, place):
                 bracket = data[place.start - 1 : place.start] == b"("
-                yield self._phone(data, place.start - bracket, place.end, 0.8, "US", rank=2)
+                yield _phone(data, place.start - bracket, place.end, 0.8, "US", rank=2)
 
     def _nine_digits(self, data: bytes, run: Run) -> Iterator[Candidate]:
         """Plans without a trunk prefix look like any nine digits: they need a word before them."""
-        for place in _NINE.places(data, run, weak=True):
-            if _ASKED.search(data, max(0, place.start - 24), place.start) is None:
+        for place in _NINE.places(data, run, weak=True, starts=b"236789"):
+            if not is_apart(data, place) or _ASKED.search(data, max(0, place.start - 24), place.start) is None:
                 continue
             for region, plan in self._plans.without_trunk:
                 if plan.fullmatch(place.digits.decode()) is not None:
-                    yield self._phone(data, place.start, place.end, 0.75, region, rank=4)
+                    yield _phone(data, place.start, place.end, 0.75, region, rank=4)
                     break
 
-    @staticmethod
-    def _phone(data: bytes, start: int, end: int, confidence: float, region: str = "", *, rank: int) -> Candidate:
-        digits = bytes(char for char in data[start:end] if 48 <= char <= 57)
-        return Candidate("PHONE", start, end, confidence, region, rank, digits[-9:])
+
+class AskedPhoneDetector:
+    """A number of any plan that a word such as `phone:` announces."""
+
+    name = "phone-word"
+    version = "1"
+    probes = (Probe(rb"[^A-Za-z]" + _WORDS + rb"[^0-9A-Za-z\x00]{1,6}[0-9]", caseless=True),)
+
+    def find(self, data: bytes, ends: Sequence[list[int]]) -> Iterator[Candidate]:
+        for end in ends[0]:
+            found = _ANNOUNCED.match(data, end - 1)
+            if found is None or _DATE.match(found[0]) is not None:
+                continue
+            if 7 <= sum(1 for char in found[0] if 48 <= char <= 57) <= 12:
+                yield _phone(data, end - 1, found.end(), 0.6, rank=1)
+
+
+def _is_whole(data: bytes, place: Place) -> bool:
+    run = place.run
+    if (place.first == 0 and run.glued) or _SOCIAL_SECURITY.fullmatch(data, place.start, place.end) is not None:
+        return False
+    if place.last + 1 < len(run.groups):
+        return data[place.end : run.groups[place.last + 1][0]] not in (b".", b"-", b"/")
+    return not data[place.end : place.end + 1].isalpha() and not _is_labelled(data, place)
+
+
+def _is_labelled(data: bytes, place: Place) -> bool:
+    """Tell whether a number without separators is announced as a number of something else."""
+    return place.first == place.last and _OTHER_NUMBER.search(data, max(0, place.start - 24), place.start) is not None
+
+
+def _phone(data: bytes, start: int, end: int, confidence: float, region: str = "", *, rank: int) -> Candidate:
+    digits = bytes(char for char in data[start:end] if 48 <= char <= 57)
+    return Candidate("PHONE", start, end, confidence, region, rank, digits[-9:], "phone")

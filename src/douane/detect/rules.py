@@ -40,13 +40,16 @@ class TokenRow:
 
 @dataclass(frozen=True, slots=True)
 class ShapeRow:
-    """A credential by its shape: `pattern` begins `width` bytes, or at most `back` bytes, before the probe's end."""
+    """A credential by its shape: `pattern` begins `width` bytes, or at most `back` bytes, before the probe's end,
+    and ends at most `reach` bytes after it. `alive` rules out placeholders.
+    """
 
     detail: str
     probe: str
     pattern: str
     width: int
     back: int
+    reach: int
     caseless: bool
     alive: bool
 
@@ -129,6 +132,6 @@ def _token(row: dict[str, Any]) -> TokenRow:
 
 def _shape(row: dict[str, Any]) -> ShapeRow:
     return ShapeRow(
-        row["detail"], row["probe"], row["pattern"], row["width"], row.get("back", 0), row.get("caseless", False),
-        row.get("alive", False),
+        row["detail"], row["probe"], row["pattern"], row["width"], row.get("back", 0), row.get("reach", 256),
+        row.get("caseless", False), row.get("alive", False),
     )  # fmt: skip

@@ -90,7 +90,7 @@ class Scanner:
                 if counts[candidate.type] > MOST_CANDIDATES:
                     cut = True
                     break
-                found.append((candidate, detector.name))
+                found.append((candidate, candidate.detector or detector.name))
         return found, cut
 
     @staticmethod

@@ -10,8 +10,8 @@ from douane.detect.detector import Detector
 from douane.detect.emails import EmailDetector
 from douane.detect.marks import MarkDetector
 from douane.detect.networks import IpDetector
-from douane.detect.numbers import CardDetector, NirDetector, SirenDetector
-from douane.detect.phones import DEFAULT_REGIONS, PhoneDetector
+from douane.detect.numbers import CorsicanNirDetector, NumberDetector
+from douane.detect.phones import DEFAULT_REGIONS, AskedPhoneDetector
 from douane.detect.rules import Rules
 from douane.detect.secrets import secret_detectors
 
@@ -22,13 +22,12 @@ def detectors(
     """Return every detector of the pattern layer, in the order in which they run."""
     return (
         EmailDetector(),
-        PhoneDetector(regions),
+        AskedPhoneDetector(),
         IpDetector(),
         IbanDetector(rules.iban_lengths),
         VatDetector(rules.vat_structures),
-        NirDetector(),
-        SirenDetector(),
-        CardDetector(rules.cards),
+        NumberDetector(rules.cards, regions),
+        CorsicanNirDetector(),
         *secret_detectors(rules),
         MarkDetector(rules.marks),
         BlobDetector(),

@@ -13,10 +13,11 @@ from douane.detect.secrets.alive import looks_like_password, looks_random
 _ASSIGNS = rb"""["'`*\])]{0,3}(?:[ \t]|\xc2\xa0|\xe2\x80\xaf){0,3}(?:[:=]|\x01\x00|(?:is|est|ist|es|was|=>)[ :])"""
 _VALUE = re.compile(
     rb"""[:>=]?(?:[ \t*]|\xc2\xa0|\xe2\x80\xaf){0,4}
-    (?:\\?["'`\xab](?P<quoted>[^"'`\x00\r\n\t\ ]{4,400}?)\\?["'`]|(?P<bare>[^\s"'`,;|\x00<>(){}\[\]]{4,400}))(?P<after>\(?)""",
+    (?:\\?["'`\xab](?P<quoted>[^"'`\x00\r\n\t\ ]{4,240}?)\\?["'`]|(?P<bare>[^\s"'`,;|\x00<>(){}\[\]]{4,240}))(?P<after>\(?)""",
     re.X,
 )
-_SHORT_NAME = re.compile(rb"(?<![A-Za-z])(?:key|pass|auth)\W*\Z", re.I)
+_MOST_IN_A_VALUE = 4
+"""`a=b=c=...`: how many names within one value are looked at."""
 _TRAILING = b".,;:!?*\\"
 
 
@@ -33,14 +34,16 @@ class SettingDetector:
     def find(self, data: bytes, ends: Sequence[list[int]]) -> Iterator[Candidate]:
         seen: set[int] = set()
         for strong, hits in zip(self._strong, ends, strict=True):
+            stretch, tries = 0, 0
             for end in hits:
-                found = _VALUE.match(data, end)
-                if found is None or found["after"]:
+                tries = tries + 1 if end < stretch else 0
+                found = _VALUE.match(data, end) if tries < _MOST_IN_A_VALUE else None
+                if found is None:
                     continue
                 group = "quoted" if found["quoted"] is not None else "bare"
+                start, stretch = found.start(group), max(stretch, found.end(group))
                 value = found[group] if group == "quoted" else found[group].rstrip(_TRAILING)
-                start = found.start(group)
-                if start in seen or not self._alive(value, strong=strong, quoted=group == "quoted"):
+                if found["after"] or start in seen or not self._alive(value, strong=strong, quoted=group == "quoted"):
                     continue
                 seen.add(start)
                 yield Candidate("SECRET", start, start + len(value), 0.8, "password" if strong else "setting")

@@ -64,7 +64,7 @@ class ShapeDetector:
                 if end <= done:
                     continue
                 if row.back:
-                    found = pattern.search(data, max(done, end - row.back), end + 16_384)
+                    found = pattern.search(data, max(done, end - row.back), end + row.reach)
                 else:
                     found = pattern.match(data, end - row.width)
                 if found is None or found.start() > end:
