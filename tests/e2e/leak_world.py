@@ -12,13 +12,13 @@ import random
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
+from importlib.resources import files
 from ipaddress import ip_network
 from typing import Any
 
 import orjson
 
 from douane import config
-from douane.adapters.inspector import ScanningInspector
 from douane.adapters.limits_memory import MemoryLimits
 from douane.core.label import Clearance, Label, Level
 from douane.core.models.catalogue import Assurance, Capabilities, Deployment, Endpoint
@@ -29,7 +29,7 @@ from douane.core.traffic.snapshot import Key, Policy, Route, Snapshot, Strategy
 from douane.core.zone import Zone
 from douane.gateway.conditions import ConditionBook
 from douane.gateway.pipeline import Gateway, Shell
-from douane.ports import Answer
+from douane.ports import Answer, Inspector
 from douane.testing.client import GivenBody, RecordingSink, post
 from douane.testing.clock import FrozenClock, SequenceIds
 from douane.testing.in_memory_ledger import InMemoryLedger
@@ -170,7 +170,9 @@ _POLICY: list[Policy] = []
 def policy() -> Policy:
     """Return the shipped policy map."""
     if not _POLICY:
-        _POLICY.append(config.default_policy())
+        kinds = {name: kind.facts for name, kind in registry({}).items()}
+        text = files("douane.data").joinpath("demo.toml").read_text(encoding="utf-8")
+        _POLICY.append(config.loads(text, base_dir=".", kinds=kinds, environ={}).snapshot.policy)
     return _POLICY[0]
 
 
@@ -178,7 +180,7 @@ async def _no_pause(_seconds: float) -> None:
     await asyncio.sleep(0)
 
 
-def world_of(snapshot: Snapshot, inspector: ScanningInspector, rng: random.Random, floor: Label | None = None) -> World:
+def world_of(snapshot: Snapshot, inspector: Inspector, rng: random.Random, floor: Label | None = None) -> World:
     """Return a gateway on fakes over `snapshot`, for one key whose floor is `floor`."""
     clock, upstream, ledger = FrozenClock(), WatchedUpstream(), ReloadingLedger()
     snapshots = StaticSnapshots(snapshot)

@@ -65,8 +65,13 @@ class Exchange:
         self.deadline_s = started_s
 
     def reason_line(self) -> str:
-        """Return the codes of the label's reasons, each once, for the receipt."""
-        return ",".join(dict.fromkeys(reason.code for reason in self.reasons))
+        """Return what the label stands on, for the receipt: reason codes, and the types of findings; each once."""
+        if not self.reasons:
+            return ""
+        words = dict.fromkeys(reason.code for reason in self.reasons)
+        if isinstance(self.inspection, Inspection):
+            words |= dict.fromkeys(finding.type for finding in self.inspection.findings)
+        return ",".join(words)
 
     def layer_line(self) -> str:
         """Return which layers of the inspection ran to their end; one that failed is named with a minus before it."""

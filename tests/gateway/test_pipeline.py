@@ -1,0 +1,396 @@
+"""A request at the gateway's own door: what the caller gets, and what is held, counted and recorded for it."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import orjson
+import pytest
+
+from leak_world import (
+    PATHS,
+    SECRET,
+    World,
+    ask,
+    body_of,
+    error_reply,
+    good,
+    make_deployment,
+    piece,
+    policy,
+    world_of,
+)
+
+from douane.core.finding import Inspection
+from douane.core.label import Clearance, Label, Level
+from douane.core.traffic.snapshot import Budget, Key, Limits, Route, Snapshot
+from douane.core.zone import Zone
+from douane.gateway.head import Head
+from douane.testing.client import GivenBody, RecordingSink, post
+from douane.testing.keys import StaticKeys, digest_of
+from douane.testing.scripted_upstream import Fault, Reply, failure, json_reply, sse_reply, timeout
+from douane.testing.telemetry import GivenInspector
+
+CHAT = body_of("chat", "text", "hi", stream=False)
+STREAM = body_of("chat", "text", "hi", stream=True)
+
+
+def two_zones(attempts: int = 3) -> Snapshot:
+    rng = random.Random(0)
+    zones = {
+        "home": Zone("home", True, Clearance(Level.RESTRICTED, every_compartment=True)),
+        "cloud": Zone("cloud", False, Clearance(Level.PUBLIC)),
+    }
+    deployments = {f"{zone}-0": make_deployment(f"{zone}-0", zone, rng) for zone in ("cloud", "home")}
+    deployments["home-0"] = replace(deployments["home-0"], price=None)
+    zones = {name: replace(zone, networks=()) for name, zone in zones.items()}
+    route = Route("chat", ("cloud-0", "home-0"), attempts=attempts)
+    return Snapshot("v1", _with_loopback(zones), deployments, {"chat": route}, {}, policy())
+
+
+def _with_loopback(zones: dict[str, Zone]) -> dict[str, Zone]:
+    from ipaddress import ip_network
+
+    return {name: replace(zone, networks=(ip_network("127.0.0.0/8"),)) for name, zone in zones.items()}
+
+
+def world(key: Key | None = None, attempts: int = 3) -> World:
+    built = world_of(two_zones(attempts), GivenInspector(Inspection()), random.Random(1))
+    if key is not None:
+        keys = StaticKeys(key)
+        built.keys = keys
+        built.gateway._authenticate._keys = keys
+        built.gateway._dispatcher._keys = keys
+    return built
+
+
+def run(built: World, body: Any = CHAT, headers: dict[str, str] | None = None, endpoint: str = "chat") -> RecordingSink:
+    return asyncio.run(ask(built, endpoint, body, headers))
+
+
+def play(built: World, cloud: Reply | Fault | Callable[..., Any], home: Reply | Fault | None = None) -> None:
+    built.upstream.play("cloud-0", cloud)
+    built.upstream.play("home-0", home or good("chat", stream=False))
+
+
+def code(sink: RecordingSink) -> tuple[int, str]:
+    return sink.status, sink.json["error"]["code"]
+
+
+# --- what an answer says ---------------------------------------------------------------------------------------------
+
+
+def test_an_answer_says_where_it_came_from() -> None:
+    built = world()
+    play(built, good("chat", stream=False))
+    sink = run(built)
+    assert sink.status == 200
+    wanted = {
+        "x-douane-level": "public", "x-douane-zone": "cloud", "x-douane-deployment": "cloud-0", "x-douane-attempts": "1",
+        "cache-control": "no-store", "content-type": "application/json",
+    }  # fmt: skip
+    assert wanted.items() <= sink.headers.items()
+    assert sink.headers["x-request-id"].startswith("req_")
+    assert sink.json["model"] == "chat"
+
+
+def test_a_declared_label_raises_and_is_shown() -> None:
+    built = world()
+    play(built, good("chat", stream=False))
+    sink = run(built, headers={"x-douane-level": "internal", "x-douane-compartments": "pci, health"})
+    assert sink.headers["x-douane-zone"] == "home"
+    assert sink.headers["x-douane-level"] == "internal"
+    assert sink.headers["x-douane-compartments"] == "health,pci"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"x-douane-level": "secret"}, {"x-douane-compartments": "made-up"}, {"x-douane-latency": "now"},
+     {"x-douane-conversation": "a b"}, {"idempotency-key": ""}],
+)  # fmt: skip
+def test_a_declaration_that_is_not_understood_is_refused(headers: dict[str, str]) -> None:
+    sink = run(world(), headers=headers)
+    assert code(sink) == (400, "invalid_request")
+    assert sink.json["error"]["param"] == next(iter(headers))
+    assert sink.json["error"]["douane"]["fix"]
+
+
+def test_no_header_lowers_a_floor() -> None:
+    key = Key("k", digest_of(SECRET), "o", floor=Label(Level.CONFIDENTIAL))
+    built = world(key)
+    play(built, good("chat", stream=False))
+    sink = run(built, headers={"x-douane-level": "public"})
+    assert (sink.headers["x-douane-level"], sink.headers["x-douane-zone"]) == ("confidential", "home")
+
+
+# --- keys and paths --------------------------------------------------------------------------------------------------
+
+
+def test_only_a_known_key_that_lives_is_served() -> None:
+    for key in (Key("k", digest_of("another"), "o"), Key("k", digest_of(SECRET), "o", expires_at=1)):
+        assert code(run(world(key))) == (401, "unauthenticated")
+
+
+def test_a_request_without_a_key_or_with_two_is_refused_unread() -> None:
+    for headers in ([], [(b"authorization", b"Bearer a"), (b"x-api-key", b"b")], [(b"authorization", b"Basic eA==")]):
+        sink = RecordingSink()
+        asyncio.run(world().gateway.handle(Head("POST", PATHS["chat"], b"", headers, ""), NoBody(), sink))
+        assert code(sink) == (401, "unauthenticated")
+
+
+class NoBody:
+    async def read(self) -> bytes:
+        raise AssertionError("nothing of it may be read")
+
+
+def test_an_unknown_route_looks_like_a_forbidden_one() -> None:
+    limited = Key("k", digest_of(SECRET), "o", routes=frozenset({"other"}))
+    unknown = run(world(), {**CHAT, "model": "no-such"})
+    forbidden = run(world(limited))
+    assert code(unknown) == (403, "forbidden_route")
+    assert unknown.data == forbidden.data
+    assert b"no-such" not in unknown.data
+
+
+def test_models_lists_the_keys_routes_only() -> None:
+    sink = RecordingSink()
+    head = post("/v1/models", SECRET)
+    head.method = "GET"
+    asyncio.run(world().gateway.handle(head, NoBody(), sink))
+    assert [m["id"] for m in sink.json["data"]] == ["chat"]
+    other = RecordingSink()
+    asyncio.run(
+        world(Key("k", digest_of(SECRET), "o", routes=frozenset())).gateway.handle(head, NoBody(), other)
+    )
+    assert other.json["data"] == []
+
+
+@pytest.mark.parametrize(("method", "path", "expected"), [
+    ("GET", "/v1/chat/completions", (405, "method_not_allowed")), ("POST", "/v1/models", (405, "method_not_allowed")),
+    ("POST", "/v1/chat", (404, "not_found")), ("GET", "/v1/models/none", (404, "not_found")),
+])  # fmt: skip
+def test_paths_and_methods_that_are_not_there_say_so(method: str, path: str, expected: tuple[int, str]) -> None:
+    head, sink = post(path, SECRET), RecordingSink()
+    head.method = method
+    asyncio.run(world().gateway.handle(head, GivenBody(b"{}"), sink))
+    assert code(sink) == expected
+
+
+# --- attempts --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("bad", [
+    error_reply(500), error_reply(429), error_reply(401), Fault(failure("connect")), Fault(timeout("head")),
+    json_reply(b"<html>no</html>"), json_reply(b'{"error":{"message":"no"}}'), json_reply(b""),
+    Reply(302, {"location": "http://127.0.0.1/"}, ()),
+])  # fmt: skip
+def test_a_deployment_that_fails_is_followed_by_the_next(bad: Reply | Fault) -> None:
+    built = world()
+    play(built, bad)
+    sink = run(built)
+    assert (sink.status, sink.headers["x-douane-zone"], sink.headers["x-douane-attempts"]) == (200, "home", "2")
+    assert [(o.state, o.settles) for o in built.ledger.outcomes] == [("failed", False), ("complete", True)]
+
+
+def test_attempts_are_bounded_and_the_last_error_is_told() -> None:
+    built = world(attempts=3)
+    play(built, error_reply(500), error_reply(503))
+    sink = run(built)
+    assert code(sink) == (502, "upstream_failed")
+    assert len(built.upstream.sent) == 3
+    assert [o.settles for o in built.ledger.outcomes] == [False, False, True]
+    assert sink.headers["x-douane-attempts"] == "3"
+
+
+def test_the_upstreams_verdict_on_the_request_is_final() -> None:
+    built = world()
+    play(built, json_reply(orjson.dumps({"error": {"message": "bad temperature", "param": "temperature"}}), status=400))
+    sink = run(built)
+    assert code(sink) == (400, "invalid_request")
+    assert "bad temperature" in sink.json["error"]["message"]
+    assert len(built.upstream.sent) == 1
+
+
+def test_a_deadline_covers_all_attempts() -> None:
+    built = world()
+    clock = built.gateway._clock
+
+    def slow(*_: object) -> Fault:
+        clock.advance(601)  # type: ignore[attr-defined]
+        return Fault(timeout("head"))
+
+    play(built, slow)
+    assert code(run(built)) == (504, "upstream_timeout")
+    assert len(built.upstream.sent) == 1
+
+
+def test_a_deployment_that_keeps_failing_is_left_alone() -> None:
+    built = world(attempts=1)
+    play(built, error_reply(500))
+    for _ in range(3):
+        assert code(run(built)) == (502, "upstream_failed")
+    sink = run(built)
+    assert (sink.status, sink.headers["x-douane-zone"]) == (200, "home")
+
+
+# --- streams ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_stream_ends_in_done_and_is_settled_with_the_upstreams_usage() -> None:
+    built = world()
+    play(built, good("chat", stream=True))
+    sink = run(built, STREAM)
+    assert sink.events[-1] == "[DONE]"
+    assert sink.ended
+    assert "usage" not in orjson.dumps(sink.events[:-1]).decode()
+    outcome = built.ledger.outcomes[-1]
+    assert (outcome.state, outcome.input_tokens, outcome.output_tokens, outcome.token_source) == ("complete", 3, 1, "upstream")
+    assert outcome.first_byte_us is not None
+
+
+def test_a_stream_that_breaks_before_its_first_event_falls_back_unseen() -> None:
+    built = world()
+    built.upstream.play("cloud-0", sse_reply(b'data: {"id":"x","object":"chat.completion.chunk","choices":[{"index":0,', failure("body")))
+    built.upstream.play("home-0", good("chat", stream=True))
+    sink = run(built, STREAM)
+    assert sink.headers["x-douane-zone"] == "home"
+    assert sink.events[-1] == "[DONE]"
+
+
+@pytest.mark.parametrize("end", [failure("body"), b"data: [DONE]\n\n", b"data: {broken\n\n", b'data: {"error":{"message":"x"}}\n\n'])
+def test_a_stream_that_breaks_later_never_looks_complete(end: Any) -> None:
+    built = world()
+    play(built, sse_reply(piece("chat", "half"), end))
+    sink = run(built, STREAM)
+    assert sink.status == 200
+    assert "[DONE]" not in sink.events
+    assert sink.events[-1]["error"]["code"] in ("upstream_failed", "internal")
+    assert len(built.upstream.sent) == 1, "after the first byte there is no fallback"
+    outcome = built.ledger.outcomes[-1]
+    assert (outcome.state, outcome.settles, outcome.token_source) == ("partial", True, "counted")
+    assert outcome.cost_micro is not None
+
+
+def test_comments_keep_a_started_stream_alive_and_only_after_the_upstream_said_200() -> None:
+    async def go() -> RecordingSink:
+        built = world()
+        shell = replace(built.gateway._shell, keep_alive_s=0.001)
+        built.gateway._shell = shell
+        more, release = asyncio.Event(), asyncio.Event()
+        play(built, sse_reply(more, piece("chat", "a"), piece("chat", "b", "stop"), b"data: [DONE]\n\n"))
+        sink = Waiting(release)
+        task = asyncio.ensure_future(built.gateway.handle(post(PATHS["chat"], SECRET), GivenBody(STREAM), sink))
+        await release.wait()
+        more.set()
+        await task
+        return sink
+
+    sink = asyncio.run(go())
+    assert sink.data.startswith(b": keep-alive\n\n")
+    assert sink.events[-1] == "[DONE]"
+
+
+class Waiting(RecordingSink):
+    """Tells when the first byte arrived."""
+
+    def __init__(self, first: asyncio.Event) -> None:
+        super().__init__()
+        self._first = first
+
+    async def write(self, data: bytes) -> None:
+        await super().write(data)
+        self._first.set()
+
+
+# --- limits and money ------------------------------------------------------------------------------------------------
+
+
+def test_limits_hold_and_a_refused_request_costs_nothing() -> None:
+    built = world(Key("k", digest_of(SECRET), "o", limits=Limits(requests_per_minute=2)))
+    play(built, good("chat", stream=False))
+    assert run(built, {**CHAT, "fallbacks": []}).status == 400
+    answers = [run(built) for _ in range(3)]
+    assert [a.status for a in answers] == [200, 200, 429]
+    assert answers[2].json["error"]["code"] == "rate_limited"
+    assert int(answers[2].headers["retry-after"]) >= 1
+    assert answers[0].headers["x-ratelimit-limit-requests"] == "2"
+
+
+def test_a_budget_is_charged_what_the_ledger_says() -> None:
+    key = Key("k", digest_of(SECRET), "o", budget=Budget(10**9, "EUR", "month"))
+    built = world(key)
+    play(built, good("chat", stream=False))
+    for _ in range(5):
+        run(built)
+    spent = sum(o.cost_micro or 0 for o in built.ledger.outcomes)
+    purse = built.gateway._shell.limits._accounts["k"].purse  # type: ignore[attr-defined]
+    assert (purse.spent_micro, purse.reserved_micro) == (spent, 0)
+
+
+def test_an_exhausted_budget_is_a_429_that_no_sdk_retries() -> None:
+    built = world(Key("k", digest_of(SECRET), "o", budget=Budget(0, "EUR", "day")))
+    play(built, good("chat", stream=False))
+    body = {**CHAT, "max_tokens": 10**6}
+    sink = run(built, body)
+    assert code(sink) == (429, "budget_exhausted")
+    assert sink.headers["x-should-retry"] == "false"
+    assert [r.code for r in built.ledger.refusals] == ["budget_exhausted"]
+
+
+# --- repetition ------------------------------------------------------------------------------------------------------
+
+
+def test_a_repeated_request_gets_the_same_answer_and_is_made_once() -> None:
+    built = world()
+    play(built, good("chat", stream=False))
+    first, second = (run(built, headers={"idempotency-key": "a"}) for _ in range(2))
+    assert first.data == second.data
+    assert (second.headers["x-douane-replayed"], second.headers["x-douane-zone"]) == ("true", "cloud")
+    assert len(built.upstream.sent) == 1
+
+
+def test_an_idempotency_key_serves_one_request() -> None:
+    built = world()
+    play(built, good("chat", stream=False))
+    run(built, headers={"idempotency-key": "a"})
+    other = run(built, {**CHAT, "temperature": 1}, headers={"idempotency-key": "a"})
+    assert code(other) == (409, "idempotency_conflict")
+
+
+def test_a_failed_request_may_be_repeated() -> None:
+    built = world(attempts=1)
+    built.upstream.play("cloud-0", error_reply(500), good("chat", stream=False))
+    assert run(built, headers={"idempotency-key": "a"}).status == 502
+    assert run(built, headers={"idempotency-key": "a"}).status == 200
+
+
+def test_a_higher_label_does_not_get_the_answer_of_a_lower_one() -> None:
+    built = world()
+    play(built, good("chat", stream=False))
+    run(built, headers={"idempotency-key": "a"})
+    raised = run(built, headers={"idempotency-key": "a", "x-douane-level": "restricted"})
+    assert "x-douane-replayed" not in raised.headers
+    assert raised.headers["x-douane-zone"] == "home"
+
+
+# --- faults of our own -----------------------------------------------------------------------------------------------
+
+
+def test_a_fault_of_ours_is_told_without_its_text() -> None:
+    built = world()
+    lines: list[str] = []
+    built.gateway._shell = replace(built.gateway._shell, report=lines.append)
+
+    class Broken:
+        async def inspect(self, *_: object) -> object:
+            raise ValueError("FR14 2004 1010 0505 0001 3M02 606")
+
+    built.gateway._classify._inspector = Broken()  # type: ignore[assignment]
+    sink = run(built)
+    assert code(sink) == (500, "internal")
+    assert "FR14" not in sink.data.decode() + "".join(lines)
+    assert "type=ValueError" in lines[0]
