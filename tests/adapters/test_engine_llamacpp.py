@@ -265,8 +265,8 @@ def children() -> set[str]:
 
 def test_two_engines_run_side_by_side_and_on_uvloop() -> None:
     async def both() -> None:
-        one = LlamaCpp("premises", WEIGHTS, replace(SETTINGS, prompt_threads=1), supervision=BRISK)
-        two = LlamaCpp("simulated-cloud", WEIGHTS, replace(SETTINGS, prompt_threads=1), supervision=BRISK)
+        one = LlamaCpp("premises", WEIGHTS, replace(SETTINGS, threads=1), supervision=BRISK)
+        two = LlamaCpp("simulated-cloud", WEIGHTS, replace(SETTINGS, threads=1), supervision=BRISK)
         await asyncio.gather(one.start(), two.start())
         assert one.facts.endpoint.port != two.facts.endpoint.port
         assert one.facts.api_key != two.facts.api_key

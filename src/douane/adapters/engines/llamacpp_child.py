@@ -94,8 +94,8 @@ def _serve(settings: dict[str, Any]) -> Any:
     params.n_ctx = settings["context_tokens"]
     params.n_parallel = settings["slots"]
     params.n_batch = params.n_ubatch = settings["batch_tokens"]
-    params.cpuparams.n_threads = settings["threads"]
-    params.cpuparams_batch.n_threads = settings["prompt_threads"]
+    params.cpuparams.n_threads = settings["decode_threads"]
+    params.cpuparams_batch.n_threads = settings["threads"]
     params.n_threads_http = settings["connections"]
     params.embedding = True
     params.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_MEAN

@@ -44,9 +44,10 @@ class ServerSettings:
     """How llama.cpp serves. `context_tokens` is for all `slots` together; `connections` are served at a time."""
 
     alias: str
-    threads: int = 1
-    """For each generated token. One writes 140 tokens/s with a small model; two that sleep while they wait, 53."""
-    prompt_threads: int = 2
+    threads: int = 2
+    """For reading prompts."""
+    decode_threads: int = 1
+    """For writing. One writes 140 tokens/s with a small model; two, asleep while they wait for each other, 53."""
     context_tokens: int = 4096
     slots: int = 2
     batch_tokens: int = 512
