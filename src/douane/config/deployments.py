@@ -134,7 +134,7 @@ def _model(subject: Subject) -> Model | None:
         subject.refuse(
             "model",
             "A deployment serves a model of the catalogue or of `[models]`.",
-            f"{subject.dotted('model')} names the model {quoted(name)}, which neither the catalogue nor `[models]` holds.",
+            f"{subject.dotted('model')} names {quoted(name)}, which neither the catalogue nor `[models]` holds.",
             f"{meant} Or add a table `[{dotted(('models', name))}]`.",
         )
     return model

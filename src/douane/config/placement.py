@@ -155,11 +155,14 @@ def check_provider(subject: Subject, facts: KindFacts, endpoint: Endpoint | None
 
 def _broker_at(endpoint: Endpoint | None, kinds: Mapping[str, KindFacts]) -> str | None:
     """Return the kind whose broker answers there, or None."""
-    for name, facts in kinds.items():
-        if endpoint is not None and facts.broker and facts.default_base_url is not None:
-            if endpoint_of(facts.default_base_url).host == endpoint.host:
-                return name
-    return None
+    if endpoint is None:
+        return None
+    brokers = {
+        endpoint_of(facts.default_base_url).host: name
+        for name, facts in kinds.items()
+        if facts.broker and facts.default_base_url is not None
+    }
+    return brokers.get(endpoint.host)
 
 
 def is_offloaded(name: str) -> bool:

@@ -24,6 +24,7 @@ from douane.config.problems import Path, Problems, dotted, quoted
 LONGEST_FILE_BYTES = 4 * 1024 * 1024
 LONGEST_SECRET_BYTES = 64 * 1024
 LONGEST_VALUE_CHARS = 64 * 1024
+DEEPEST = 12
 SECRETS = frozenset({("deployments", "api_key")})
 """Settings that hold a secret: section and name."""
 
@@ -103,22 +104,28 @@ class Expander:
 
     def expand(self, value: Any, path: Path = ()) -> Any:
         """Return `value` with every reference in it replaced."""
+        if len(path) > DEEPEST:
+            rule = f"Tables and lists nest at most {DEEPEST} deep."
+            self._problems.refuse(path[:1], rule, f"`{dotted(path[:1])}` nests deeper.", "Flatten it.")
+            self.broken.add(path)
+            return None
         if isinstance(value, dict):
             return {name: self.expand(inner, (*path, name)) for name, inner in value.items()}
         if isinstance(value, list):
             return [self.expand(inner, (*path, place)) for place, inner in enumerate(value)]
-        if not isinstance(value, str):
-            return value
+        return self._text(value, path) if isinstance(value, str) else value
+
+    def _text(self, value: str, path: Path) -> str:
         secret = len(path) == 3 and (path[0], path[2]) in SECRETS
         text = self._variables(value, path, secret=secret) if "${" in value else value
         if secret and text is not None:
             text = self._secret(value, text, path)
-        if text is None:
-            if secret:
-                return PLACEHOLDER
-            self.broken.add(path)
-            return value
-        return text
+        if text is not None:
+            return text
+        if secret:
+            return PLACEHOLDER
+        self.broken.add(path)
+        return value
 
     def _variables(self, value: str, path: Path, *, secret: bool) -> str | None:
         pieces: list[str] = []
@@ -211,11 +218,14 @@ class Unfit(ValueError):
 def read_regular(file: FilePath, longest_bytes: int) -> tuple[bytes, int]:
     """Return the content and the mode of a small regular file; OSError or ValueError where it is none."""
     handle = os.open(file, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a pipe must not hold us up
-    with os.fdopen(handle, "rb") as stream:
+    try:
         mode = os.fstat(handle).st_mode
         if not stat.S_ISREG(mode):
             raise Unfit("is not a regular file")
-        data = stream.read(longest_bytes + 1)
+        with os.fdopen(handle, "rb", closefd=False) as stream:
+            data = stream.read(longest_bytes + 1)
+    finally:
+        os.close(handle)
     if len(data) > longest_bytes:
         raise Unfit(f"is longer than {longest_bytes} bytes")
     return data, mode
