@@ -20,7 +20,7 @@ NONE = Revocations()
 
 def passage(name: str = "cheap", label: Label = PUBLIC, **more: object) -> Passage:
     base = Passage(label, name, KEY, "chat", SNAP, NONE, 100)
-    return replace(base, **more)  # type: ignore[arg-type]
+    return base._replace(**more)
 
 
 def permit() -> Cleared:

@@ -42,7 +42,8 @@ class Hold:
         self._open = False
         account = self._account
         account.in_flight -= 1
-        account.purse = account.purse.settle(self._cost_micro, cost_micro)
+        if self._cost_micro or cost_micro:
+            account.purse = account.purse.settle(self._cost_micro, cost_micro)
         if self._tokens >= tokens:
             account.tokens = account.tokens.correct(self._second, tokens - self._tokens)
         else:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from douane.core.digest import digest
 from douane.core.label import Label
@@ -51,8 +52,7 @@ class Cleared:
             raise TypeError("Cleared is made by douane.core.traffic.clearance alone")
 
 
-@dataclass(frozen=True, slots=True)
-class Passage:
+class Passage(NamedTuple):
     """What is asked to pass: the facts that each check looks at, `snapshot`, `revoked` and `now_s` (Unix) as of now."""
 
     label: Label

@@ -9,7 +9,7 @@ Money is held in the budget's currency, per calendar day or month in UTC.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
@@ -42,12 +42,12 @@ class Window:
 
     def take(self, amount: int) -> Window:
         """Use `amount` in the running second."""
-        return replace(self, running=self.running + amount)
+        return Window(self.second, self.running + amount, self.past, self.past_sum)
 
     def correct(self, second: int, amount: int) -> Window:
         """Change what was used in an earlier `second` by `amount`, where the window still holds it; never below 0."""
         if second >= self.second:
-            return replace(self, running=max(0, self.running + amount))
+            return Window(self.second, max(0, self.running + amount), self.past, self.past_sum)
         index = _STEPS - (self.second - second)
         if index < 0:
             return self
@@ -82,14 +82,11 @@ class Purse:
         return amount_micro - self.spent_micro - self.reserved_micro
 
     def reserve(self, cost_micro: int) -> Purse:
-        return replace(self, reserved_micro=self.reserved_micro + cost_micro)
+        return Purse(self.period, self.spent_micro, self.reserved_micro + cost_micro)
 
     def settle(self, reserved_micro: int, cost_micro: int) -> Purse:
-        return replace(
-            self,
-            spent_micro=self.spent_micro + cost_micro,
-            reserved_micro=max(0, self.reserved_micro - reserved_micro),
-        )
+        reserved = max(0, self.reserved_micro - reserved_micro)
+        return Purse(self.period, self.spent_micro + cost_micro, reserved)
 
 
 def period_of(now_s: int, per: str) -> str:
