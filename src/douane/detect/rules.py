@@ -5,15 +5,14 @@ Rows are part of the product: a row that does not decode is a fault of its autho
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import Any
 
+from douane.core.digest import canonical, digest
 from douane.errors import ConfigurationError
 
-FILES: tuple[str, ...] = ("numbers.toml", "secrets.toml", "marks.toml")
+FILES: tuple[str, ...] = ("numbers", "secrets", "marks")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,30 +85,28 @@ class Rules:
     digest: str
 
 
-def decode(files: Mapping[str, str]) -> Rules:
-    """Return the rules of the files' texts, by file name; raise ConfigurationError where one does not decode."""
-    tables: dict[str, dict[str, Any]] = {}
+def decode(tables: Mapping[str, Mapping[str, Any]]) -> Rules:
+    """Return the rules of the parsed files, by name; raise ConfigurationError where one does not decode."""
     for name in FILES:
-        try:
-            tables[name] = tomllib.loads(files[name])
-        except (KeyError, tomllib.TOMLDecodeError) as error:
-            raise _broken(name) from error
+        if name not in tables:
+            raise _broken(name)
+    rows = digest(canonical({name: tables[name] for name in FILES}))
     try:
-        return _rules(tables, sha256("\0".join(files[name] for name in FILES).encode()).hexdigest()[:8])
+        return _rules(tables, rows[:8])
     except (KeyError, TypeError, ValueError) as error:
-        raise _broken("or ".join(FILES)) from error
+        raise _broken(" or ".join(FILES)) from error
 
 
 def _broken(name: str) -> ConfigurationError:
     return ConfigurationError(
-        f"The detector rows of `{name}` are missing or do not decode.",
+        f"The detector rows of `{name}.toml` are missing or do not decode.",
         "Install Douane again, or mend the file: every row needs the fields that its comment names.",
         rule="Detectors run with all of their rows or not at all.",
         param=name,
     )
 
 
-def _rules(tables: Mapping[str, dict[str, Any]], digest: str) -> Rules:
+def _rules(tables: Mapping[str, Mapping[str, Any]], rows: str) -> Rules:
     numbers, secrets, marks = (tables[name] for name in FILES)
     return Rules(
         iban_lengths=dict(numbers["iban"]["length"]),
@@ -119,18 +116,18 @@ def _rules(tables: Mapping[str, dict[str, Any]], digest: str) -> Rules:
         shapes=tuple(_shape(row) for row in secrets["shape"]),
         keywords=tuple(KeywordRow(tuple(row["names"]), row["strong"]) for row in secrets["keyword"]),
         marks=tuple(MarkRow(row["detail"], row["pattern"], row["probe"], row["where"]) for row in marks["mark"]),
-        digest=digest,
+        digest=rows,
     )
 
 
-def _token(row: dict[str, Any]) -> TokenRow:
+def _token(row: Mapping[str, Any]) -> TokenRow:
     shortest, longest = row["length"]
     return TokenRow(
         row["detail"], tuple(row["prefixes"]), row["body"], shortest, longest, row.get("then", ""), row.get("glued", False)
     )
 
 
-def _shape(row: dict[str, Any]) -> ShapeRow:
+def _shape(row: Mapping[str, Any]) -> ShapeRow:
     return ShapeRow(
         row["detail"], row["probe"], row["pattern"], row["width"], row.get("back", 0), row.get("reach", 256),
         row.get("caseless", False), row.get("alive", False),

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import Any, Final
 
@@ -25,7 +25,7 @@ from douane.core.finding import Finding, Inspection
 from douane.detect.detector import Candidate, Detector
 from douane.detect.engine import Hit, engine
 from douane.detect.phones import DEFAULT_REGIONS
-from douane.detect.rules import Rules
+from douane.detect.rules import decode
 from douane.detect.table import detectors as all_detectors
 from douane.detect.text import Text
 from douane.detect.walk import Document, pointer, walk
@@ -40,15 +40,19 @@ _BULK_TYPES: Final = ("EMAIL", "PHONE")
 
 
 class Scanner:
-    """The pattern layer, compiled. `detectors` names its versions in one short word for receipts."""
+    """The pattern layer, compiled from the parsed files of data/detectors (`rows`, by file name without its ending).
+
+    `detectors` names the versions of code and rows in one short word for receipts.
+    """
 
     def __init__(
         self,
-        rules: Rules,
+        rows: Mapping[str, Mapping[str, Any]],
         engine_name: str = "auto",
         regions: Sequence[str] = DEFAULT_REGIONS,
         extra: Sequence[Detector] = (),
     ) -> None:
+        rules = decode(rows)
         self._table = all_detectors(rules, regions, extra)
         owners = [(number, slot) for number, found in enumerate(self._table) for slot in range(len(found.probes))]
         self._owners: list[tuple[int, int]] = owners
