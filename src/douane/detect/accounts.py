@@ -37,11 +37,9 @@ class IbanDetector:
     version = "1"
 
     def __init__(self, lengths: Mapping[str, int]) -> None:
-        codes = _countries(list(lengths))
-        self.probes = (
-            Probe(rb"[^A-Za-z0-9]" + codes + _GAP + rb"[0-9]" + _GAP + rb"[0-9]" + _GAP + rb"[A-Za-z0-9]", caseless=True),
-        )
-        self._start = re.compile(rb"(?<![A-Za-z0-9])" + codes + _GAP + rb"[0-9]" + _GAP + rb"[0-9]", re.I)
+        head = _countries(list(lengths)) + _GAP + rb"[0-9]" + _GAP + rb"[0-9]"
+        self.probes: tuple[Probe, ...] = (Probe(rb"[^A-Za-z0-9]" + head + _GAP + rb"[A-Za-z0-9]", caseless=True),)
+        self._start = re.compile(rb"(?<![A-Za-z0-9])" + head, re.I)
         self._whole = {
             code.encode(): re.compile(rb"(?:[A-Za-z0-9]" + _GAP + rb"){%d}[A-Za-z0-9]" % (length - 1))
             for code, length in lengths.items()
@@ -66,7 +64,9 @@ class VatDetector:
 
     def __init__(self, structures: Mapping[str, str]) -> None:
         codes = _countries(list(structures))
-        self.probes = (Probe(rb"[^A-Za-z0-9]" + codes + _GAP + rb"[A-Z0-9]" + _GAP + rb"[A-Z0-9]" + _GAP + rb"[0-9]"),)
+        self.probes: tuple[Probe, ...] = (
+            Probe(rb"[^A-Za-z0-9]" + codes + _GAP + rb"[A-Z0-9]" + _GAP + rb"[A-Z0-9]" + _GAP + rb"[0-9]"),
+        )
         self._prefix = re.compile(rb"(?<![A-Za-z0-9])" + codes)
         self._rest = re.compile(rb"(?:" + _GAP + rb"[A-Z0-9+*]){3,13}")
         self._structures = {code.encode(): re.compile(text.encode()) for code, text in structures.items()}

@@ -12,9 +12,7 @@ LONG = 256
 _SIGNS = rb"A-Za-z0-9+/_\-"
 _RUN = re.compile(rb"(?<![%b])[%b]{%d,}={0,2}" % (_SIGNS, _SIGNS, LONG))
 _WRAPPED = re.compile(rb"(?<![A-Za-z0-9+/])(?:[A-Za-z0-9+/]{60,100}(?:\r?\n|\\n)){3,}[A-Za-z0-9+/]{0,100}={0,2}")
-_DATA_URL = re.compile(
-    rb"data:[a-z0-9.+/\-]{0,80}(?:;[a-z0-9=._\-]{1,40}){0,3};base64,[A-Za-z0-9+/=_%\-]{16,}", re.I
-)
+_DATA_URL = re.compile(rb"data:[a-z0-9.+/\-]{0,80}(?:;[a-z0-9=._\-]{1,40}){0,3};base64,[A-Za-z0-9+/=_%\-]{16,}", re.I)
 _CLASSES = tuple(re.compile(text) for text in (rb"[a-z]", rb"[A-Z]", rb"[0-9]"))
 
 
@@ -23,7 +21,7 @@ class BlobDetector:
 
     name = "blob"
     version = "1"
-    probes = (
+    probes: tuple[Probe, ...] = (
         Probe(rb"[%b]{%d}" % (_SIGNS, LONG), once=True),
         Probe(rb"[A-Za-z0-9+/]{60}(?:\r?\n|\\n)[A-Za-z0-9+/]{60}", once=True),
         Probe(rb";base64,[A-Za-z0-9+/=_%\-]{16}", caseless=True),

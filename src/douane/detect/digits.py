@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, pairwise
 
 from douane.detect.detector import SEPARATOR
 from douane.detect.engine import Probe
@@ -23,12 +23,12 @@ _GROUP = re.compile(rb"[0-9]+")
 _RUN_BYTES = b"0123456789 .-/()\xc2\xa0\xe2\xaf" + bytes(range(0x80, 0x94))
 _GLUE_BEFORE = re.compile(rb"([A-Za-z_\x80-\xbf\xc3]{1,24})([\-./#]?)\Z")
 _NAMED = frozenset(
-    word.encode()
-    for word in """
-    tel tél phone mobile portable fax fixe nir ss secu sécu ssn siren siret rcs cb card carte visa mastercard amex pan
-    no n nr num numero numéro iban rib account compte
-    """.split()
-)
+    word.encode() for word in (
+        "tel", "tél", "phone", "mobile", "portable", "fax", "fixe", "nir", "ss", "secu", "sécu", "ssn", "siren",
+        "siret", "rcs", "cb", "card", "carte", "visa", "mastercard", "amex", "pan", "no", "n", "nr", "num", "numero",
+        "numéro", "iban", "rib", "account", "compte",
+    )
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,11 +157,11 @@ def groupings(total: int, cuts: tuple[int, ...]) -> list[tuple[int, ...]]:
     for count in range(len(cuts) + 1):
         for chosen in combinations(cuts, count):
             edges = (0, *chosen, total)
-            made.append(tuple(b - a for a, b in zip(edges, edges[1:], strict=False)))
+            made.append(tuple(b - a for a, b in pairwise(edges)))
     return made
 
 
-def is_apart(data: bytes, place: Place) -> bool:
+def is_apart(place: Place) -> bool:
     """Tell whether the groups before and after a place, if any, are parted from it by more than one sign."""
     groups = place.run.groups
     before = place.first == 0 or place.start - groups[place.first - 1][1] > 1
@@ -171,7 +171,7 @@ def is_apart(data: bytes, place: Place) -> bool:
 def even_gaps(data: bytes, place: Place) -> bool:
     """Tell whether all groups of a place are parted by the same separator, and by one that a number is written with."""
     spans = place.run.groups[place.first : place.last + 1]
-    gaps = {data[before[1] : after[0]] for before, after in zip(spans, spans[1:], strict=False)}
+    gaps = {data[before[1] : after[0]] for before, after in pairwise(spans)}
     return len(gaps) <= 1 and all(_ONE_GAP.fullmatch(gap) is not None for gap in gaps)
 
 

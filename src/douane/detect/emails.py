@@ -23,7 +23,7 @@ class EmailDetector:
 
     name = "email"
     version = "1"
-    probes = (Probe(rb"[^\x00-\x20@]@[A-Za-z0-9\xc3-\xc5]"),)
+    probes: tuple[Probe, ...] = (Probe(rb"[^\x00-\x20@]@[A-Za-z0-9\xc3-\xc5]"),)
 
     def find(self, data: bytes, ends: Sequence[list[int]]) -> Iterator[Candidate]:
         for end in ends[0]:

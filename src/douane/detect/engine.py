@@ -21,7 +21,7 @@ from douane.errors import ConfigurationError
 try:
     import hyperscan
 except ImportError:
-    hyperscan = None
+    hyperscan = None  # type: ignore[assignment]
 try:
     import re2
 except ImportError:

@@ -21,7 +21,7 @@ class IpDetector:
 
     name = "ip"
     version = "1"
-    probes = (
+    probes: tuple[Probe, ...] = (
         Probe(rb"[0-9]\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]"),
         Probe(rb"[0-9A-Fa-f]{1,4}::?[0-9A-Fa-f]{1,4}::?[0-9A-Fa-f]{1,4}:"),
         Probe(rb"[0-9A-Fa-f]{2,4}::[0-9A-Fa-f:]"),

@@ -7,7 +7,8 @@ alarms. Check digits are those of python-stdnum; issuer ranges are data rows.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import ClassVar
 
 from stdnum import luhn
 from stdnum.fr import nir, siren, siret
@@ -21,17 +22,21 @@ from douane.detect.rules import CardRange
 _NIR = Shape(groupings(15, (1, 3, 5, 7, 10, 13)))
 _NIR_FIRST = b"123478"
 _SIREN = Shape(groupings(9, (3, 6)))
-_SIRET = Shape(groupings(14, (3, 6, 9)) + [(3, 3, 3, 3, 2), (9, 3, 2)])
+_SIRET = Shape([*groupings(14, (3, 6, 9)), (3, 3, 3, 3, 2), (9, 3, 2)])
 _GAP = SEPARATOR + rb"?"
 _CORSICAN = re.compile(
     rb"(?<![0-9A-Za-z])[1-478]" + _GAP + rb"[0-9]{2}" + _GAP + rb"[0-9]{2}" + _GAP + rb"2[ABab]" + _GAP
     + rb"[0-9]{3}" + _GAP + rb"[0-9]{3}" + _GAP + rb"[0-9]{2}(?![0-9A-Za-z])"
 )  # fmt: skip
 _CORSICAN_REACH = 24
-_AMOUNT = re.compile(rb"(?:\xc2\xa0|\xe2\x80\xaf| )?(?:\xe2\x82\xac|\$|\xc2\xa3|%|EUR|USD|GBP|CHF|k\xe2\x82\xac|euros?\b)", re.I)
+_AMOUNT = re.compile(
+    rb"(?:\xc2\xa0|\xe2\x80\xaf| )?(?:\xe2\x82\xac|\$|\xc2\xa3|%|EUR|USD|GBP|CHF|k\xe2\x82\xac|euros?\b)", re.I
+)
 _DOUBLED = bytes.maketrans(b"0123456789", b"0246813579")
 _MOST_JUDGED = 4096
-_CARD_WORD = re.compile(rb"(?:card|carte|\bcb\b|visa|master|amex|credit|cr\xc3\xa9dit|paiement|payment|\bpan\b|\bcc\b)", re.I)
+_CARD_WORD = re.compile(
+    rb"(?:card|carte|\bcb\b|visa|master|amex|credit|cr\xc3\xa9dit|paiement|payment|\bpan\b|\bcc\b)", re.I
+)
 
 
 class CorsicanNirDetector:
@@ -39,7 +44,7 @@ class CorsicanNirDetector:
 
     name = "nir-corsica"
     version = "1"
-    probes = (Probe(rb"[0-9]" + _GAP + rb"[0-9]{2}" + _GAP + rb"2[ABab]" + _GAP + rb"[0-9]"),)
+    probes: tuple[Probe, ...] = (Probe(rb"[0-9]" + _GAP + rb"[0-9]{2}" + _GAP + rb"2[ABab]" + _GAP + rb"[0-9]"),)
 
     def find(self, data: bytes, ends: Sequence[list[int]]) -> Iterator[Candidate]:
         for low, high in windows(ends[0], _CORSICAN_REACH, _CORSICAN_REACH):
@@ -54,7 +59,7 @@ class NumberDetector:
 
     name = "numbers"
     version = "1"
-    probes = (RUN_PROBE,)
+    probes: tuple[Probe, ...] = (RUN_PROBE,)
 
     def __init__(self, ranges: Sequence[CardRange], regions: Sequence[str]) -> None:
         self._phones = Phones(regions)
@@ -90,14 +95,12 @@ def _sirens(data: bytes, run: Run) -> Iterator[Candidate]:
         if _counts(data, place) and siret.is_valid(place.digits.decode()):
             yield Candidate("SIRET", place.start, place.end, 0.9, "", 6, place.digits, "siret")
     for place in _SIREN.places(data, run, weak=True):
-        if is_apart(data, place) and _counts(data, place) and siren.is_valid(place.digits.decode()):
+        if is_apart(place) and _counts(data, place) and siren.is_valid(place.digits.decode()):
             yield Candidate("SIREN", place.start, place.end, 0.75, "", 3, place.digits, "siren")
 
 
 def _counts(data: bytes, place: Place) -> bool:
-    return (
-        even_gaps_or_last(data, place) and len(set(place.digits)) > 1 and _AMOUNT.match(data, place.end) is None
-    )
+    return even_gaps_or_last(data, place) and len(set(place.digits)) > 1 and _AMOUNT.match(data, place.end) is None
 
 
 def even_gaps_or_last(data: bytes, place: Place) -> bool:
@@ -110,7 +113,12 @@ def even_gaps_or_last(data: bytes, place: Place) -> bool:
 class Cards:
     """Issuers' first digits and lengths (ISO/IEC 7812), compiled."""
 
-    CUTS = {16: ((4, 8, 12), (6,)), 15: ((4, 10), (4, 8, 12)), 14: ((4, 10), (4, 8, 12)), 19: ((4, 8, 12, 16), (6,))}
+    CUTS: ClassVar[Mapping[int, tuple[tuple[int, ...], ...]]] = {
+        14: ((4, 10), (4, 8, 12)),
+        15: ((4, 10), (4, 8, 12)),
+        16: ((4, 8, 12), (6,)),
+        19: ((4, 8, 12, 16), (6,)),
+    }
 
     def __init__(self, ranges: Sequence[CardRange]) -> None:
         self._by_length: dict[int, list[tuple[re.Pattern[bytes], str]]] = {}
@@ -147,7 +155,7 @@ class Wallet:
             return
         for shape in self._cards.shapes:
             for place in shape.places(data, run, weak=False):
-                valid = _passes_luhn(place.digits) and len(set(place.digits)) > 2 and luhn.is_valid(place.digits.decode())
+                valid = _is_card_like(place.digits)
                 bare = place.first == place.last
                 if bare and len(self._bare) < _MOST_JUDGED:
                     self._bare[place.digits] = valid
@@ -157,15 +165,21 @@ class Wallet:
                 brand = self._cards.brand(place.digits)
                 if named:
                     yield Candidate("CARD", place.start, place.end, 0.95, brand, 9, place.digits, "card")
-                elif brand and bare:
-                    self._doubtful.append(Candidate("CARD", place.start, place.end, 0.9, brand, 5, place.digits, "card"))
                 elif brand:
-                    yield Candidate("CARD", place.start, place.end, 0.9, brand, 5, place.digits, "card")
+                    found = Candidate("CARD", place.start, place.end, 0.9, brand, 5, place.digits, "card")
+                    if not bare:
+                        yield found
+                    elif len(self._doubtful) < _MOST_JUDGED:
+                        self._doubtful.append(found)
 
     def rest(self) -> Iterator[Candidate]:
         """Yield the bare numbers, unless so few of them are valid that chance explains those."""
         if len(self._bare) < self.ENOUGH_TO_JUDGE or sum(self._bare.values()) * 4 > len(self._bare):
             yield from self._doubtful
+
+
+def _is_card_like(digits: bytes) -> bool:
+    return _passes_luhn(digits) and len(set(digits)) > 2 and luhn.is_valid(digits.decode())
 
 
 def _passes_luhn(digits: bytes) -> bool:

@@ -30,7 +30,8 @@ _TYPES = (
 )  # fmt: skip
 _MOST_PER_RUN = 64
 _WORDS = (
-    rb"(?:(?:tele|t\xc3\xa9l\xc3\xa9)?phone|t\xc3\xa9l|tel|mobile?|m\xc3\xb3vil|cell|gsm|fax|desk|office|answering|call me|portable|handy)"
+    rb"(?:(?:tele|t\xc3\xa9l\xc3\xa9)?phone|handy|portable|desk|office|answering|call me|"
+    rb"t\xc3\xa9l|tel|mobile?|m\xc3\xb3vil|cell|gsm|fax)"
     rb"(?: (?:is|est|ist|es|number|num\xc3\xa9ro|no|n\xc2\xb0|at|on))?"
 )
 _ANNOUNCED = re.compile(rb"[0-9](?:[ .\-()]{0,2}[0-9]){6,12}(?![0-9])")
@@ -124,7 +125,7 @@ class Phones:
 
     def _international(self, data: bytes, run: Run) -> Iterator[Candidate]:
         tried = 0
-        for first, (start, end) in enumerate(run.groups):
+        for first, (start, _end) in enumerate(run.groups):
             if data[start] != 48 and not (run.plus and first == 0):
                 continue
             zeros = data[start : start + 2] == b"00" and 49 <= data[start + 2] <= 57
@@ -181,14 +182,14 @@ class Phones:
     @staticmethod
     def _american(data: bytes, run: Run, plan: re.Pattern[str]) -> Iterator[Candidate]:
         for place in _AMERICAN.places(data, run, weak=False, starts=b"23456789"):
-            if plan.fullmatch(place.digits.decode()) is not None and is_apart(data, place):
+            if plan.fullmatch(place.digits.decode()) is not None and is_apart(place):
                 bracket = data[place.start - 1 : place.start] == b"("
                 yield _phone(data, place.start - bracket, place.end, 0.8, "US", rank=2)
 
     def _nine_digits(self, data: bytes, run: Run) -> Iterator[Candidate]:
         """Plans without a trunk prefix look like any nine digits: they need a word before them."""
         for place in _NINE.places(data, run, weak=True, starts=b"236789"):
-            if not is_apart(data, place) or _ASKED.search(data, max(0, place.start - 24), place.start) is None:
+            if not is_apart(place) or _ASKED.search(data, max(0, place.start - 24), place.start) is None:
                 continue
             for region, plan in self._plans.without_trunk:
                 if plan.fullmatch(place.digits.decode()) is not None:
@@ -201,7 +202,7 @@ class AskedPhoneDetector:
 
     name = "phone-word"
     version = "1"
-    probes = (Probe(rb"[^A-Za-z]" + _WORDS + rb"[^0-9A-Za-z\x00]{1,6}[0-9]", caseless=True),)
+    probes: tuple[Probe, ...] = (Probe(rb"[^A-Za-z]" + _WORDS + rb"[^0-9A-Za-z\x00]{1,6}[0-9]", caseless=True),)
 
     def find(self, data: bytes, ends: Sequence[list[int]]) -> Iterator[Candidate]:
         for end in ends[0]:

@@ -123,8 +123,9 @@ def _rules(tables: Mapping[str, Mapping[str, Any]], rows: str) -> Rules:
 def _token(row: Mapping[str, Any]) -> TokenRow:
     shortest, longest = row["length"]
     return TokenRow(
-        row["detail"], tuple(row["prefixes"]), row["body"], shortest, longest, row.get("then", ""), row.get("glued", False)
-    )
+        row["detail"], tuple(row["prefixes"]), row["body"], shortest, longest, row.get("then", ""),
+        row.get("glued", False),
+    )  # fmt: skip
 
 
 def _shape(row: Mapping[str, Any]) -> ShapeRow:

@@ -22,12 +22,11 @@ MAX_DEPTH: Final = 64
 KEY_END: Final = "\x01"
 """Ends a leaf that is a key, so that a detector sees that the next leaf is its value."""
 
-READABLE_PARTS: frozenset[str] = frozenset(
-    """
-    text input_text output_text summary_text reasoning_text refusal message function function_call
-    function_call_output custom custom_tool_call custom_tool_call_output reasoning tool_use tool_result thinking json
-    """.split()
-)
+READABLE_PARTS: frozenset[str] = frozenset((
+    "text", "input_text", "output_text", "summary_text", "reasoning_text", "refusal", "message", "function",
+    "function_call", "function_call_output", "custom", "custom_tool_call", "custom_tool_call_output", "reasoning",
+    "tool_use", "tool_result", "thinking", "json",
+))  # fmt: skip
 """Types of content parts whose whole content is text in the body. Every other type is unreadable."""
 
 _OWN, _PARTS, _INPUT, _OPAQUE, _SCHEMA, _AUDIO = 1, 2, 3, 4, 5, 6

@@ -178,6 +178,6 @@ def _bounded(causes: list[_Cause]) -> tuple[Reason, ...]:
     if len(ranked) > MOST_REASONS:
         left = len(ranked) - MOST_REASONS + 1
         reasons[-1] = Reason(
-            "more", _MAP_RULE, f"{left} further causes are not listed; none is higher than those that are.", _FIX_FINDING
+            "more", _MAP_RULE, f"{left} further causes are not listed; none is higher than these.", _FIX_FINDING
         )
     return tuple(reasons)

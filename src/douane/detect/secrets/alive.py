@@ -21,13 +21,14 @@ _REFERENCE = re.compile(
     re.X,
 )
 _WORDS = frozenset(
-    word.encode()
-    for word in """
-    null none nil true false string str text int integer number bool boolean object array list dict any bytes optional
-    required default password passwd secret token bearer basic auto disabled enabled empty unknown invalid incorrect
-    wrong missing expired reset forgot forgotten change changed never always
-    """.split()
-)
+    word.encode() for word in (
+        "null", "none", "nil", "true", "false", "string", "str", "text", "int", "integer", "number", "bool",
+        "boolean", "object", "array", "list", "dict", "any", "bytes", "optional", "required", "default", "password",
+        "passwd", "secret", "token", "bearer", "basic", "auto", "disabled", "enabled", "empty", "unknown", "invalid",
+        "incorrect", "wrong", "missing", "expired", "reset", "forgot", "forgotten", "change", "changed", "never",
+        "always",
+    )
+)  # fmt: skip
 _DIGIT, _LOWER, _UPPER = re.compile(rb"[0-9]"), re.compile(rb"[a-z]"), re.compile(rb"[A-Z]")
 _SIGN = re.compile(rb"[!#$%&*+?@^~=]")
 _HEX = re.compile(rb"[0-9a-fA-F\-]+")

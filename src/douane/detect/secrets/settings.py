@@ -13,7 +13,8 @@ from douane.detect.secrets.alive import looks_like_password, looks_random
 _ASSIGNS = rb"""["'`*\])]{0,3}(?:[ \t]|\xc2\xa0|\xe2\x80\xaf){0,3}(?:[:=]|\x01\x00|(?:is|est|ist|es|was|=>)[ :])"""
 _VALUE = re.compile(
     rb"""[:>=]?(?:[ \t*]|\xc2\xa0|\xe2\x80\xaf){0,4}
-    (?:\\?["'`\xab](?P<quoted>[^"'`\x00\r\n\t\ ]{4,240}?)\\?["'`]|(?P<bare>[^\s"'`,;|\x00<>(){}\[\]]{4,240}))(?P<after>\(?)""",
+    (?:\\?["'`\xab](?P<quoted>[^"'`\x00\r\n\t\ ]{4,240}?)\\?["'`]|(?P<bare>[^\s"'`,;|\x00<>(){}\[\]]{4,240}))
+    (?P<after>\(?)""",
     re.X,
 )
 _MOST_IN_A_VALUE = 4

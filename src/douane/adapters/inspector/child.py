@@ -1,0 +1,103 @@
+"""The child process that scans large bodies: started when first needed, started anew after it was killed.
+
+It speaks frames over its standard input and output: four bytes of length, then JSON. The first frame sets it up, each
+further one is a body, answered by one frame. It ends when its input ends, so it never outlives the gateway.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import Sequence
+from typing import Any, Final
+
+import orjson
+
+from douane.core.finding import Finding, Inspection
+
+LONGEST_ANSWER_BYTES: Final = 8 * 1024 * 1024
+
+
+class ChildFailed(Exception):
+    """The child did not answer, or not what it should. `cause` is a word without content."""
+
+    def __init__(self, cause: str) -> None:
+        super().__init__(cause)
+        self.cause = cause
+
+
+def worker_command() -> tuple[str, ...]:
+    """Return the command line of the real worker."""
+    return (sys.executable, "-m", "douane.adapters.inspector.worker")
+
+
+def frame(payload: bytes) -> bytes:
+    """Return a payload with its length before it."""
+    return len(payload).to_bytes(4, "big") + payload
+
+
+class Child:
+    """One process at most. Not for two callers at once."""
+
+    def __init__(self, command: Sequence[str], greeting: bytes) -> None:
+        self._command = tuple(command)
+        self._greeting = greeting
+        self._process: Process | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """Return the process's number, or None where none runs."""
+        return self._process.pid if self._process is not None else None
+
+    async def scan(self, payload: bytes) -> Inspection:
+        """Have a body scanned. Raises ChildFailed; after that, or when this is cancelled, `kill` it."""
+        try:
+            process = self._process or await self._start()
+            if process.stdin is None or process.stdout is None:
+                raise ChildFailed("no pipes")
+            process.stdin.write(frame(payload))
+            await process.stdin.drain()
+            length = int.from_bytes(await process.stdout.readexactly(4), "big")
+            if length > LONGEST_ANSWER_BYTES:
+                raise ChildFailed("answer too long")
+            return _inspection(orjson.loads(await process.stdout.readexactly(length)))
+        except (asyncio.IncompleteReadError, OSError) as error:
+            raise ChildFailed("died") from error
+        except (ValueError, KeyError, TypeError) as error:
+            raise ChildFailed("answer not understood") from error
+
+    async def kill(self) -> None:
+        """End the process at once and wait until it is gone. Harmless where none runs."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        if process.stdin is not None:
+            process.stdin.close()
+        if process.returncode is None:
+            try:
+                process.kill()
+            except ProcessLookupError:
+                return
+        await process.wait()
+
+    async def _start(self) -> Process:
+        """Start the process in a session of its own: a Ctrl-C at the terminal ends the gateway first."""
+        self._process = process = await asyncio.create_subprocess_exec(
+            *self._command, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, start_new_session=True
+        )
+        if process.stdin is not None:
+            process.stdin.write(frame(self._greeting))
+        return process
+
+
+def _inspection(answer: dict[str, Any]) -> Inspection:
+    if "error" in answer:
+        raise ChildFailed(str(answer["error"])[:64])
+    return Inspection(
+        tuple([Finding(*fields) for fields in answer["findings"]]),
+        tuple(answer["layers"]),
+        answer["detectors"],
+        answer["cut"],
+        answer["chars"],
+    )

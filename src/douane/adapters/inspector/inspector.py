@@ -1,0 +1,96 @@
+"""Decides where a body is scanned, and turns whatever goes wrong into a Failure."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from douane.adapters.inspector.child import Child, ChildFailed, worker_command
+from douane.core.finding import Failure, Inspection
+from douane.detect.phones import DEFAULT_REGIONS
+from douane.detect.scanner import LAYER, Scanner
+
+INLINE_BYTES = 32 * 1024
+DEADLINE_S = 2.0
+QUEUE = 64
+
+
+class ScanningInspector:
+    """Bodies up to `inline_bytes` are scanned in the caller's thread, others one by one in the child.
+
+    `command` starts the child; a test gives one that hangs or dies.
+    """
+
+    def __init__(
+        self,
+        rows: Mapping[str, Mapping[str, Any]],
+        *,
+        engine: str = "auto",
+        regions: Sequence[str] = DEFAULT_REGIONS,
+        deadline_s: float = DEADLINE_S,
+        inline_bytes: int = INLINE_BYTES,
+        queue: int = QUEUE,
+        command: Sequence[str] | None = None,
+    ) -> None:
+        self._scanner = Scanner(rows, engine, regions)
+        greeting = orjson.dumps({"rows": rows, "engine": engine, "regions": list(regions)})
+        self._child = Child(command or worker_command(), greeting)
+        self._deadline_s = deadline_s
+        self._inline_bytes = inline_bytes
+        self._queue = queue
+        self._turns: set[asyncio.Task[Inspection | Failure]] = set()
+        self._one_by_one = asyncio.Lock()
+        self.detectors = self._scanner.detectors
+
+    async def inspect(self, value: Mapping[str, Any], size_bytes: int) -> Inspection | Failure:
+        """Inspect every leaf of a parsed body; see the port."""
+        if size_bytes <= self._inline_bytes:
+            try:
+                return self._scanner.scan(value)
+            except Exception as error:  # noqa: BLE001 - a detector that errs makes its text unread, not the gateway dead
+                return self._failure(type(error).__name__)
+        if len(self._turns) >= self._queue:
+            return self._failure("queue full")
+        try:
+            payload = orjson.dumps(value)
+        except TypeError:  # lone surrogates, numbers beyond 64 bits: the strict parser lets none through
+            return self._failure("not serialisable")
+        loop = asyncio.get_running_loop()
+        turn = loop.create_task(self._turn(payload, loop.time() + self._deadline_s))
+        self._turns.add(turn)
+        turn.add_done_callback(self._turns.discard)
+        return await asyncio.shield(turn)
+
+    async def aclose(self) -> None:
+        """End the child; whatever still waits fails."""
+        for turn in tuple(self._turns):
+            turn.cancel()
+        await self._child.kill()
+
+    async def _turn(self, payload: bytes, deadline_s: float) -> Inspection | Failure:
+        """Scan in the child when it is free. It goes on when its caller leaves: the next one needs a child at rest."""
+        try:
+            async with asyncio.timeout_at(deadline_s):
+                await self._one_by_one.acquire()
+        except TimeoutError:
+            return self._failure("late, waiting")
+        try:
+            async with asyncio.timeout_at(deadline_s):
+                return await self._child.scan(payload)
+        except TimeoutError:
+            await self._child.kill()
+            return self._failure("late")
+        except ChildFailed as error:
+            await self._child.kill()
+            return self._failure(error.cause)
+        except asyncio.CancelledError:
+            await self._child.kill()
+            raise
+        finally:
+            self._one_by_one.release()
+
+    def _failure(self, cause: str) -> Failure:
+        return Failure(LAYER, cause, self.detectors)

@@ -1,0 +1,60 @@
+"""What runs in the inspector's child: `python -m douane.adapters.inspector.worker`. Frames in, frames out; see `child`.
+
+Nothing is written to standard error: a traceback may hold content (law 9).
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, BinaryIO
+
+import orjson
+
+from douane.core.finding import Inspection
+from douane.detect.scanner import Scanner
+
+
+def serve(source: BinaryIO, sink: BinaryIO) -> None:
+    """Answer every frame until the input ends."""
+    greeting = _read(source)
+    if greeting is None:
+        return
+    setting = orjson.loads(greeting)
+    scanner = Scanner(setting["rows"], setting["engine"], tuple(setting["regions"]))
+    while (body := _read(source)) is not None:
+        answer = orjson.dumps(_answer(scanner, body))
+        sink.write(len(answer).to_bytes(4, "big") + answer)
+        sink.flush()
+
+
+def _read(source: BinaryIO) -> bytes | None:
+    head = source.read(4)
+    if len(head) < 4:
+        return None
+    length = int.from_bytes(head, "big")
+    body = source.read(length)
+    return body if len(body) == length else None
+
+
+def _answer(scanner: Scanner, body: bytes) -> dict[str, Any]:
+    try:
+        return as_fields(scanner.scan(orjson.loads(body)))
+    except Exception as error:  # noqa: BLE001 - the worker loop: whatever a detector raises becomes a Failure upstairs
+        return {"error": type(error).__name__}
+
+
+def as_fields(inspection: Inspection) -> dict[str, Any]:
+    """Return an inspection as JSON; findings as arrays in the order of their fields."""
+    return {
+        "findings": [
+            (f.type, f.pointer, f.start, f.end, f.confidence, f.detector, f.detail) for f in inspection.findings
+        ],
+        "layers": inspection.layers,
+        "detectors": inspection.detectors,
+        "cut": inspection.cut,
+        "chars": inspection.chars,
+    }
+
+
+if __name__ == "__main__":
+    serve(sys.stdin.buffer, sys.stdout.buffer)
