@@ -1,8 +1,8 @@
 """Request bodies for the benchmarks: own texts, the same bytes in each run.
 
-A body is named by the model it asks for and by its size; how the mock answers is chosen by the model's name. Clean texts
-hold dates, amounts, versions and references, which a scanner must look at and let pass. The texts with findings hold 15
-structured ones: e-mail addresses, telephone numbers and bank accounts, five of each, all from documentation ranges.
+A body is named by the model it asks for and by its size; how the mock answers is chosen by the model's name. Clean
+texts hold dates, amounts, versions and references, which a scanner must look at and let pass. The texts with findings
+hold 15 structured ones: e-mail addresses, telephone numbers and bank accounts, five of each, all of them fictitious.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _FRAME_BYTES = 60
 
 
 def make(size_bytes: int, *, model: str, stream: bool = False, leaf_bytes: int = 1500, findings: int = 0) -> bytes:
-    """Return a chat request of about `size_bytes`, in leaves of at most `leaf_bytes`, with that many groups of findings."""
+    """Return a chat request of about `size_bytes`, in leaves of `leaf_bytes`, with so many groups of findings."""
     chance = random.Random(7)
     messages = [{"role": "system", "content": "You are a helpful assistant."}]
     request: dict[str, object] = {"model": model, "messages": messages, "temperature": 0.7, "max_tokens": 256}

@@ -75,9 +75,7 @@ class Target:
 
     def load_beside(self, body: Path, **options: object) -> subprocess.Popen[str]:
         """Start the generator; `finish` takes its result."""
-        return subprocess.Popen(
-            self.command(body, options), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
+        return subprocess.Popen(self.command(body, options), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     def finish(self, beside: subprocess.Popen[str]) -> Result:
         """Wait for a generator that was started beside, and count what it did."""
@@ -103,12 +101,18 @@ class Target:
     def answers(self, body: Path) -> bool:
         """Tell whether it answers one chat request with 200."""
         payload = body.read_bytes()
-        head = [f"POST {self.path} HTTP/1.1", f"Host: 127.0.0.1:{self.port}", f"Authorization: Bearer {self.key}",
-                "Content-Type: application/json", "Connection: close", f"Content-Length: {len(payload)}",
-                *self.headers]  # fmt: skip
+        head = [
+            f"POST {self.path} HTTP/1.1",
+            f"Host: 127.0.0.1:{self.port}",
+            f"Authorization: Bearer {self.key}",
+            "Content-Type: application/json",
+            "Connection: close",
+            f"Content-Length: {len(payload)}",
+            *self.headers,
+        ]
         answer = exchange(self.port, "\r\n".join([*head, "", ""]).encode() + payload)
         self.sent += answer != b"" and self.running is not None
-        return answer.startswith(b"HTTP/1.1 200") or answer.startswith(b"HTTP/1.0 200")
+        return answer.startswith((b"HTTP/1.1 200", b"HTTP/1.0 200"))
 
 
 @dataclass(frozen=True, slots=True)

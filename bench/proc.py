@@ -1,7 +1,7 @@
 """Processes under measurement: start one, know all its children, read what they cost, end them.
 
-CPU is nanoseconds on a processor, user and system, from `/proc/PID/task/*/schedstat` over the whole tree: a writer or an
-engine in a child counts. Memory is the proportional set size: a page that two processes share counts once.
+CPU is nanoseconds on a processor, user and system, from `/proc/PID/task/*/schedstat` over the whole tree: a writer or
+an engine in a child counts. Memory is the proportional set size: a page that two processes share counts once.
 """
 
 from __future__ import annotations

@@ -23,8 +23,29 @@ def install(home: Path) -> None:
 def launch(home: Path, port: int, upstream: int) -> Launch:
     """Return how to start it: one worker, with all of uvicorn's extras off."""
     return Launch(
-        (sys.executable, "-m", "uvicorn", "bench.peers.bare_app:app", "--host", "127.0.0.1", "--port", str(port),
-         "--loop", "uvloop", "--http", "httptools", "--no-access-log", "--no-proxy-headers", "--no-server-header",
-         "--no-date-header", "--log-level", "warning", "--backlog", "4096", "--lifespan", "off"),
+        (
+            sys.executable,
+            "-m",
+            "uvicorn",
+            "bench.peers.bare_app:app",
+            "--host",
+            "127.0.0.1",
+            "--port",
+            str(port),
+            "--loop",
+            "uvloop",
+            "--http",
+            "httptools",
+            "--no-access-log",
+            "--no-proxy-headers",
+            "--no-server-header",
+            "--no-date-header",
+            "--log-level",
+            "warning",
+            "--backlog",
+            "4096",
+            "--lifespan",
+            "off",
+        ),
         {"BARE_UPSTREAM_PORT": str(upstream)},
-    )  # fmt: skip
+    )

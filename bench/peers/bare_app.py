@@ -1,8 +1,8 @@
 """The reference: what a gateway in Python costs that enforces next to nothing.
 
 An ASGI callable for uvicorn with a pooled client of its own: it looks up the key, parses the body, passes the client's
-bytes on, reads the usage of the answer, and leaves the upstream when the client leaves. Whatever Douane costs above this
-is what its laws cost.
+bytes on, reads the usage of the answer, and leaves the upstream when the client leaves. What Douane costs above this is
+what its laws cost.
 """
 
 from __future__ import annotations

@@ -22,6 +22,17 @@ def install(home: Path) -> None:
 
 def launch(home: Path, port: int, upstream: int) -> Launch:
     """Return how to start it."""
-    argv = (str(home / "venv/bin/vllm-router"), "--worker-urls", f"http://127.0.0.1:{upstream}", "--policy",
-            "round_robin", "--host", "127.0.0.1", "--port", str(port), "--log-level", "error")  # fmt: skip
+    argv = (
+        str(home / "venv/bin/vllm-router"),
+        "--worker-urls",
+        f"http://127.0.0.1:{upstream}",
+        "--policy",
+        "round_robin",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+        "--log-level",
+        "error",
+    )
     return Launch(argv, start_s=40.0)
