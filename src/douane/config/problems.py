@@ -78,13 +78,12 @@ class Problems:
     def __init__(self) -> None:
         self.found: list[ConfigurationError] = []
         self.warnings: list[Reason] = []
-        self._hidden: list[tuple[str, str]] = []
+        self._hidden: dict[str, str] = {}
 
     def hide(self, value: str, origin: str) -> None:
         """Never tell `value` in a text from now on, but `origin`, as the file writes it."""
         if value and value != origin:
-            self._hidden.append((value, origin))
-            self._hidden.sort(key=lambda pair: -len(pair[0]))
+            self._hidden.setdefault(value, origin)
 
     def refuse(self, path: Path, rule: str, fact: str, fix: str) -> None:
         """Record a problem; `fact` names the setting itself."""
@@ -95,7 +94,8 @@ class Problems:
         self.warnings.append(Reason(code, rule, self._safe(fact), self._safe(fix)))
 
     def _safe(self, text: str) -> str:
-        for value, origin in self._hidden:
+        for value in sorted(self._hidden, key=len, reverse=True):  # the longest first: one may hold another
+            origin = self._hidden[value]
             if len(value) >= _SHORTEST_HIDDEN:
                 text = text.replace(value, origin).replace(printable(value), origin)
             else:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import types
+from collections.abc import Iterable
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from douane.config.schema import EXPECTED, Document
+from douane.config.schema import CURRENCY, EXPECTED, Document
 from douane.config.translate import models_of
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+_SIGNS = (("gt", ">"), ("ge", ">="), ("lt", "<"), ("le", "<="))
+
+_BOUNDS = {"gt": "exclusiveMinimum", "ge": "minimum", "lt": "exclusiveMaximum", "le": "maximum"}
 
 _INTRODUCTION = """\
 # Configuration: `douane.toml`
@@ -37,10 +42,42 @@ def json_schema() -> dict[str, Any]:
 
     What settings mean together is beyond a schema: `douane check` tells that.
     """
-    schema: dict[str, Any] = {"$schema": DIALECT}
-    schema |= Document.model_json_schema()
-    schema["title"] = "Douane configuration"
-    return schema
+    made = Document.model_json_schema()
+    tidied: dict[str, Any] = _tidied(made, made["$defs"])
+    return {"$schema": DIALECT, **tidied, "title": "Douane configuration"}
+
+
+def _tidied(value: Any, tables: dict[str, Any]) -> Any:
+    """Return a schema as TOML sees it: no null, numbers as numbers, only named keys, help at every setting."""
+    if isinstance(value, list):
+        return [_tidied(inner, tables) for inner in value]
+    if not isinstance(value, dict):
+        return value
+    out = {
+        name: _tidied(inner, tables) for name, inner in value.items() if name != "title" or not isinstance(inner, str)
+    }
+    kept = [one for one in out.get("anyOf", ()) if one.get("type") != "null"]
+    if any(one.get("type") == "number" for one in kept):
+        kept = kept[:1]  # the other is the same number as text, which TOML does not need
+    if len(kept) == 1:
+        del out["anyOf"]
+        out = kept[0] | out
+    elif kept:
+        out["anyOf"] = kept
+    for word in (
+        _BOUNDS.keys() & out.keys()
+    ):  # what a converted number is bounded by stands there in the library's words
+        out[_BOUNDS[word]] = out.pop(word)
+    if "patternProperties" in out:
+        out["additionalProperties"] = False
+    if "$ref" in out:
+        out.setdefault("description", tables[out["$ref"].rpartition("/")[2]]["description"])
+    default = out.get("default", "")
+    if default is None or isinstance(default, dict):
+        del out["default"]
+    elif out.get("type") == "number" and default:
+        out["default"] = float(default)
+    return out
 
 
 def reference() -> str:
@@ -76,45 +113,37 @@ def _keys_of(annotation: Any) -> str:
 
 
 def _words_for(key: Any) -> str:
-    pattern = next(
-        (part.pattern for meta in get_args(key)[1:] for part in meta.metadata if hasattr(part, "pattern")), ""
-    )
-    return "CURRENCY" if "currency" in EXPECTED.get(pattern, "") else "NAME"
+    return "CURRENCY" if _constraints(get_args(key)[1:])[0] == CURRENCY else "NAME"
+
+
+def _constraints(metadata: Iterable[Any]) -> tuple[str | None, list[str]]:
+    """Return the pattern and the bounds that an annotation carries."""
+    parts = [part for meta in metadata for part in getattr(meta, "metadata", [meta])]
+    pattern = next((part.pattern for part in parts if getattr(part, "pattern", None)), None)
+    bounds = [f"{sign} {getattr(part, name)}" for part in parts for name, sign in _SIGNS if hasattr(part, name)]
+    return pattern, bounds
 
 
 def _type(field: FieldInfo) -> str:
-    words = _type_words(field.annotation)
-    pattern = next((part.pattern for part in field.metadata if getattr(part, "pattern", None)), None)
-    if pattern is not None:
-        words = EXPECTED[pattern]
-    bounds = [
-        f"{sign} {getattr(part, name)}"
-        for part in field.metadata
-        for name, sign in (("gt", ">"), ("ge", ">="), ("lt", "<"), ("le", "<="))
-        if getattr(part, name, None) is not None
-    ]
-    return f"{words}, {', '.join(bounds)}" if bounds else words
+    return _with_constraints(_type_words(field.annotation), field.metadata)
 
 
-def _type_words(annotation: Any) -> str:  # noqa: PLR0911 - one return for each sort of type
-    origin = get_origin(annotation)
+def _with_constraints(words: str, metadata: Iterable[Any]) -> str:
+    pattern, bounds = _constraints(metadata)
+    return ", ".join([EXPECTED[pattern] if pattern else words, *bounds])
+
+
+def _type_words(annotation: Any) -> str:
+    origin, args = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
-        inner, *rest = get_args(annotation)
-        pattern = next(
-            (part.pattern for meta in rest for part in getattr(meta, "metadata", ()) if getattr(part, "pattern", None)),
-            None,
-        )
-        return EXPECTED[pattern] if pattern else _type_words(inner)
+        return _with_constraints(_type_words(args[0]), args[1:])
     if origin in (Union, types.UnionType):
-        return _type_words(next(arg for arg in get_args(annotation) if arg is not type(None)))
-    if origin is list:
-        return f"list: {_type_words(get_args(annotation)[0])}"
-    if origin is dict:
-        return f"table: {_type_words(get_args(annotation)[1])}"
-    words = get_args(annotation)
-    if words:
-        return ", ".join(f"`{word}`" for word in words)
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return _type_words(next(arg for arg in args if arg is not type(None)))
+    if origin in (list, dict):
+        return f"{'list' if origin is list else 'table'}: {_type_words(args[-1])}"
+    if args:
+        return ", ".join(f"`{word}`" for word in args)
+    if issubclass(annotation, BaseModel):
         return "label" if "level" in annotation.model_fields else "table"
     return {"str": "text", "int": "whole number", "bool": "true or false", "Decimal": "number"}[annotation.__name__]
 

@@ -72,7 +72,7 @@ def _moment(value: Any) -> Any:
     return value.isoformat() if isinstance(value, datetime) else value
 
 
-Number = Annotated[Decimal, BeforeValidator(_exact), WithJsonSchema({"type": "number"})]
+Number = Annotated[Decimal, BeforeValidator(_exact)]
 LevelWord = Literal["public", "internal", "confidential", "restricted"]
 MappedLevel = Literal["public", "internal", "confidential", "restricted", "unknown"]
 Compartment = Annotated[str, Field(pattern=COMPARTMENT)]

@@ -7,7 +7,7 @@ Two snapshots with one version decide alike; comparing versions is how a reload 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import is_dataclass, replace
 from typing import Any
 
 from douane.core.digest import canonical, digest
@@ -28,16 +28,16 @@ def with_version(snapshot: Snapshot) -> Snapshot:
 
 
 def _plain(value: Any) -> Any:
+    if value is None or type(value) in (bool, int, str):
+        return value
     if is_dataclass(value):
-        content = [field.name for field in fields(value) if field.name not in _NOT_CONTENT]
-        return {name: _field(name, getattr(value, name)) for name in content}
+        names = value.__dataclass_fields__.keys() - _NOT_CONTENT
+        return {name: _field(name, getattr(value, name)) for name in names}
     if isinstance(value, Mapping):
         return {_name(name): _plain(inner) for name, inner in value.items()}
     if isinstance(value, set | frozenset | list | tuple):
         items = [_plain(inner) for inner in value]
         return sorted(items) if isinstance(value, set | frozenset) else items
-    if value is None or type(value) in (bool, int):
-        return value
     return repr(value) if type(value) is float else str(value)  # floats do not belong into what is hashed
 
 
