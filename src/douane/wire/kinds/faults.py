@@ -106,7 +106,7 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
     """Return how long the upstream asks us to wait: `retry-after-ms`, else `retry-after` in seconds; bounded."""
     for name, unit_s in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
         text = headers.get(name, "").strip()
-        if text and len(text) <= 12 and text.replace(".", "", 1).isdecimal():
+        if text.isascii() and len(text) <= 12 and text.replace(".", "", 1).isdecimal():
             return min(float(text) * unit_s, _LONGEST_WAIT_S)
     return None
 

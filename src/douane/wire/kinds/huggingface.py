@@ -13,7 +13,7 @@ from typing import Final
 from douane.core.models.catalogue import Capabilities, Deployment, KindFacts
 from douane.core.reason import Reason
 from douane.wire.kinds.dialect import Dialect
-from douane.wire.kinds.listing import CHAT, COMPLETIONS, EMBEDDINGS, leaves
+from douane.wire.kinds.listing import CHAT, EMBEDDINGS, leaves
 
 ROUTER: Final = "router.huggingface.co"
 UNPINNED: Final = frozenset({"", "auto", "fastest", "cheapest", "preferred"})
@@ -55,7 +55,7 @@ KIND: Final = HuggingFace(
     ),
     listing={
         "chat": {name: shape for name, shape in {**CHAT, **leaves("top_k")}.items() if name != "n"},
-        "completions": {name: shape for name, shape in COMPLETIONS.items() if name not in ("n", "echo", "logprobs")},
+        "completions": leaves("prompt", "max_tokens", "temperature", "top_p", "seed", "stop", "frequency_penalty"),
         "embeddings": EMBEDDINGS,
     },
     renames={"max_completion_tokens": "max_tokens"},
