@@ -47,7 +47,8 @@ _ATTEMPT = (
     "insert into attempts (request_id, attempt, at_us, key, owner, route, endpoint, deployment, zone, premises, model,"
     " model_digest, assurance, level, compartments, payload_bytes, reserved_input_tokens, reserved_output_tokens,"
     " reserved_micro, currency, client_retry, chain, intent_seq, state)"
-    " values (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,1,?,'open')"
+    " select ?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21,1,?22,'open'"
+    " where not exists (select 1 from requests where request_id=?1)"
 )
 _OPEN = "insert or ignore into open_requests values (?)"
 _RECEIPT = "insert into receipts values (1,?,?,?,?)"
@@ -65,6 +66,7 @@ _CLOSE = (
     "delete from open_requests where request_id=?1"
     " and not exists (select 1 from attempts where request_id=?1 and state='open')"
 )
+_CLOSE_LATE = f"{_CLOSE} and exists (select 1 from requests where request_id=?1)"
 _SWEEP = "delete from open_requests where exists (select 1 from requests r where r.request_id=open_requests.request_id)"
 _HEAD = "update chains set session=?, last_batch=?, last_seq=?, last_hash=? where id=1 and last_seq=? and last_hash=?"
 
@@ -111,6 +113,57 @@ def open_book(database: str) -> sqlite3.Connection:
     ):
         connection.execute(f"pragma {pragma}")
     return connection
+
+
+class _Rows:
+    """What a batch inserts, table by table, with its records chained. Raises _Surprise for an intent that comes after
+    its own end: tables are filled one after the other, so that order within a batch has to be looked at here."""
+
+    __slots__ = ("attempts", "closed", "closed_late", "concluded", "hash", "receipts", "refused", "seq", "settled")
+
+    def __init__(self, records: Sequence[Record], chain: str, seq: int, before: str) -> None:
+        self.receipts: list[tuple[int, str, str, str]] = []
+        self.attempts: list[tuple[object, ...]] = []
+        self.concluded: list[tuple[object, ...]] = []
+        self.settled: list[tuple[object, ...]] = []
+        self.refused: list[tuple[object, ...]] = []
+        self.closed: list[tuple[str]] = []
+        self.closed_late: list[tuple[str]] = []
+        over: set[object] = set()
+        for record in records:
+            seq += 1
+            kind = self._place(record, seq, over)
+            body = record_body(kind, chain, seq, before, record)
+            before = record_hash(body)
+            self.receipts.append((seq, kind, before, body.decode()))
+        self.seq, self.hash = seq, before
+
+    def _place(self, r: Record, seq: int, over: set[object]) -> str:
+        if isinstance(r, Outcome):
+            self.concluded.append((r[8], r[2], *r[9:16], *r[16:21], seq, r[0], r[1]))
+            over.add(r[:2])
+            if r.settles:
+                self._settle(r, seq, over)
+            else:
+                self.closed_late.append((r.request_id,))
+            return "outcome"
+        if isinstance(r, Intent):
+            if over and (r[:2] in over or r.request_id in over):
+                raise _Surprise
+            self.attempts.append((*r[:15], *r[21:27], seq))
+            return "intent"
+        if isinstance(r, Refusal):
+            self.refused.append((*r[:8], r.status, r.code, r.client_retry, seq))
+            self.closed.append((r.request_id,))
+            over.add(r.request_id)
+            return "refusal"
+        self._settle(r, seq, over)
+        return "settlement"
+
+    def _settle(self, r: Outcome | Settlement, seq: int, over: set[object]) -> None:
+        self.settled.append((r.at_us, r.state, r.status, r.error_code, seq, r.request_id, r.attempt))
+        self.closed.append((r.request_id,))
+        over.add(r.request_id)
 
 
 class Book:
@@ -213,50 +266,25 @@ class Book:
 
     def _insert(self, records: Sequence[Record]) -> None:
         """Insert records that are all as the common case has them; raise one of `_UNFIT` otherwise."""
-        chain, seq, before = self.chain, self._seq, self._hash
-        receipts: list[tuple[int, str, str, str]] = []
-        attempts: list[tuple[object, ...]] = []
-        concluded: list[tuple[object, ...]] = []
-        settled: list[tuple[object, ...]] = []
-        refused: list[tuple[object, ...]] = []
-        closed: list[tuple[str]] = []
-        for r in records:
-            seq += 1
-            if isinstance(r, Outcome):
-                kind = "outcome"
-                concluded.append((r[8], r[2], *r[9:16], *r[16:21], seq, r[0], r[1]))
-                if r.settles:
-                    settled.append((r.at_us, r.state, r.status, r.error_code, seq, r.request_id, r.attempt))
-                    closed.append((r.request_id,))
-            elif isinstance(r, Intent):
-                kind = "intent"
-                attempts.append((*r[:15], *r[21:27], seq))
-            elif isinstance(r, Refusal):
-                kind = "refusal"
-                refused.append((*r[:8], r.status, r.code, r.client_retry, seq))
-                closed.append((r.request_id,))
-            else:
-                kind = "settlement"
-                settled.append((r.at_us, r.state, r.status, r.error_code, seq, r.request_id, r.attempt))
-                closed.append((r.request_id,))
-            body = record_body(kind, chain, seq, before, r)
-            before = record_hash(body)
-            receipts.append((seq, kind, before, body.decode()))
+        rows = _Rows(records, self.chain, self._seq, self._hash)
         many = self._many
-        many(_RECEIPT, receipts)
-        if attempts:
-            many(_ATTEMPT, attempts)
-            many(_OPEN, [row[:1] for row in attempts])
-        if concluded and many(_CONCLUDE, concluded).rowcount != len(concluded):
+        many(_RECEIPT, rows.receipts)
+        if rows.attempts:
+            if many(_ATTEMPT, rows.attempts).rowcount != len(rows.attempts):
+                raise _Surprise
+            many(_OPEN, [row[:1] for row in rows.attempts])
+        if rows.concluded and many(_CONCLUDE, rows.concluded).rowcount != len(rows.concluded):
             raise _Surprise
-        if settled and many(_SETTLE, settled).rowcount != len(settled):
+        if rows.settled and many(_SETTLE, rows.settled).rowcount != len(rows.settled):
             raise _Surprise
-        if refused:
-            many(_REFUSE, refused)
-        if closed:
-            many(_CLOSE, closed)
+        if rows.refused:
+            many(_REFUSE, rows.refused)
+        if rows.closed:
+            many(_CLOSE, rows.closed)
+        if rows.closed_late:
+            many(_CLOSE_LATE, rows.closed_late)
         self._add_up(records)
-        self._seq, self._hash = seq, before
+        self._seq, self._hash = rows.seq, rows.hash
 
     def _add_up(self, records: Sequence[Record]) -> None:
         sums = roll_up(records)
