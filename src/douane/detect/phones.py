@@ -145,14 +145,19 @@ class Phones:
             digits += data[start : min(end, start + 20)].decode()
             if len(digits) > 16 + skip:
                 break
-            if len(digits) >= 8 + skip and self._plans.international(digits[skip:]):
+            if len(digits) >= 8 + skip and end - start > 1 and self._plans.international(digits[skip:]):
                 longest = last
         return longest
 
     @staticmethod
     def _in_french_form(data: bytes, run: Run) -> Iterator[Candidate]:
         for place in _FRENCH.places(data, run, weak=True, starts=b"0"):
-            if place.digits[1] != 48 and even_gaps(data, place) and not _is_labelled(data, place):
+            if (
+                place.digits[1] != 48
+                and place.digits != b"0123456789"
+                and even_gaps(data, place)
+                and not _is_labelled(data, place)
+            ):
                 yield _phone(data, place.start, place.end, 0.9, "FR", rank=2)
 
     def _with_trunk_zero(self, data: bytes, run: Run) -> Iterator[Candidate]:
@@ -223,7 +228,9 @@ def _is_whole(data: bytes, place: Place) -> bool:
 
 
 def _is_labelled(data: bytes, place: Place) -> bool:
-    """Tell whether a number without separators is announced as a number of something else."""
+    """Tell whether a number without separators is announced as something else, or is the row of all digits."""
+    if place.digits == b"0123456789":
+        return True
     return place.first == place.last and _OTHER_NUMBER.search(data, max(0, place.start - 24), place.start) is not None
 
 

@@ -11,6 +11,7 @@ from douane.detect.rules import KeywordRow
 from douane.detect.secrets.alive import looks_like_password, looks_random
 
 _ASSIGNS = rb"""["'`*\])]{0,3}(?:[ \t]|\xc2\xa0|\xe2\x80\xaf){0,3}(?:[:=]|\x01\x00|(?:is|est|ist|es|was|=>)[ :])"""
+_FOLLOWED = rb"""[ \-]"""
 _VALUE = re.compile(
     rb"""[:>=]?(?:[ \t*]|\xc2\xa0|\xe2\x80\xaf){0,4}
     (?:\\?["'`\xab](?P<quoted>[^"'`\x00\r\n\t\ ]{4,240}?)\\?["'`]|(?P<bare>[^\s"'`,;|\x00<>(){}\[\]]{4,240}))
@@ -29,14 +30,19 @@ class SettingDetector:
     version = "1"
 
     def __init__(self, rows: Sequence[KeywordRow]) -> None:
-        self._strong = [row.strong for row in rows]
-        self.probes = tuple(Probe(_names(row.names) + _ASSIGNS, caseless=True) for row in rows)
+        self._strong = [row.strong for row in rows] + [False]
+        every = [name for row in rows for name in row.names]
+        self.probes = (
+            *(Probe(_names(row.names) + _ASSIGNS, caseless=True) for row in rows),
+            Probe(_names(every) + _FOLLOWED + rb"[A-Za-z0-9_\-/+]{16}", caseless=True),
+        )
 
     def find(self, data: bytes, ends: Sequence[list[int]]) -> Iterator[Candidate]:
         seen: set[int] = set()
         for strong, hits in zip(self._strong, ends, strict=True):
             stretch, tries = 0, 0
-            for end in hits:
+            for hit in hits:
+                end = hit - 16 if hits is ends[-1] else hit
                 tries = tries + 1 if end < stretch else 0
                 found = _VALUE.match(data, end) if tries < _MOST_IN_A_VALUE else None
                 if found is None:
