@@ -92,6 +92,7 @@ def test_any_bytes_in_a_file_are_told_without_a_crash(tmp_path_factory: pytest.T
 SETTINGS = (
     'host = "{}"', 'hosts = ["{}"]', 'port = "{}"', 'unknown = "{}"', 'zone = "{}"', 'model = "{}"',
     'kind = "{}"', 'base_url = "{}"', 'base_url = "http://{}/v1"', 'base_url = "http://u:{}@h/v1"',
+    'model = "longer-{}"',
     'upstream_model = "{} "', 'provider = "{}!"', 'ca_file = "{}"', 'assurance = "{}"', 'clearance = "{}"',
     'networks = ["{}"]', 'compartments = ["{}"]', 'country = "{}"', 'secret_sha256 = "{}"', 'routes = ["{}"]',
     'expires = "{}"', 'strategy = "{}"', 'api_key = "x {}"', 'price = "{}"', 'options = {{ a = "{}" }}',
@@ -100,7 +101,7 @@ SETTINGS = (
 
 @fast
 @given(
-    secret=st.text(string.ascii_letters + string.digits + "-_", min_size=12, max_size=40),
+    secret=st.text(string.ascii_letters + string.digits + "-_", min_size=12, max_size=120),
     section=st.sampled_from(["server", "policy", "zones.cloud", "deployments.together", "routes.chat", "keys.k"]),
     setting=st.sampled_from(SETTINGS),
 )
@@ -118,7 +119,7 @@ def test_a_variables_value_is_never_told_wherever_it_is_put(secret: str, section
     else:
         text = base + written
     found = outcome(text, environ=ENVIRON | {"THE_SECRET": secret})
-    assert secret not in told(found)
+    assert secret[:12] not in told(found)
 
 
 # --- laws of what is accepted --------------------------------------------------------------------------------------
@@ -300,7 +301,7 @@ def test_a_name_that_runs_here_is_not_taken_for_one_in_the_cloud(name: str) -> N
 @given(st.text(max_size=300))
 def test_what_is_quoted_is_short_and_printable(text: str) -> None:
     assert printable(text).isprintable()
-    assert len(printable(text)) <= 10 * 80
+    assert len(printable(text)) <= 80
 
 
 def test_the_nearest_word_is_a_known_one_or_none() -> None:

@@ -18,6 +18,7 @@ from douane.errors import ConfigurationError
 Path = tuple[str | int, ...]
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+\Z")
+_QUOTE = re.compile(r"`([^`]*)`")
 _LONGEST_QUOTE = 80
 _SHORTEST_HIDDEN = 6
 
@@ -38,15 +39,23 @@ def dotted(path: Path) -> str:
     return text
 
 
+def escaped(text: str) -> str:
+    """Return a text with everything that is not printable escaped."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
 def printable(text: str) -> str:
-    """Return a text bounded and with everything that is not printable escaped."""
-    cut = text if len(text) <= _LONGEST_QUOTE else text[: _LONGEST_QUOTE - 3] + "..."
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in cut)
+    """Return a text bounded and printable."""
+    return _cut(escaped(text))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST_QUOTE else text[: _LONGEST_QUOTE - 3] + "..."
 
 
 def quoted(value: object) -> str:
-    """Return a value of the configuration as it is quoted in a text."""
-    return f"`{printable(str(value))}`"
+    """Return a value of the configuration as it is quoted in a text; `Problems` hides what is secret, then cuts it."""
+    return f"`{escaped(str(value))}`"
 
 
 def listed(words: Iterable[str]) -> str:
@@ -97,7 +106,7 @@ class Problems:
         for value in sorted(self._hidden, key=len, reverse=True):  # the longest first: one may hold another
             origin = self._hidden[value]
             if len(value) >= _SHORTEST_HIDDEN:
-                text = text.replace(value, origin).replace(printable(value), origin)
+                text = text.replace(value, origin).replace(escaped(value), origin)
             else:
                 text = text.replace(f"`{value}`", f"`{origin}`")
-        return text
+        return _QUOTE.sub(lambda match: f"`{_cut(match.group(1))}`", text)
