@@ -38,7 +38,7 @@ docs-current: setup
 	$(python) scripts/generate_docs.py --check
 
 bench: setup
-	$(python) bench/run.py $(ARGS)
+	$(python) -m bench.run --date "$$(date -u +%F)" $(ARGS)
 
 docs: setup
 	$(python) scripts/generate_docs.py

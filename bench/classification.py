@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from importlib.resources import files
 from typing import Any
 
 import orjson
 
 from bench import bodies
 from bench.row import Row
-from douane.detect.rules import FILES, decode
+from douane.config import detector_rules
 from douane.detect.scanner import Scanner
 
 LIMITS_MS = ((1, 0.02), (16, 0.2), (128, 2.0))
@@ -21,8 +20,7 @@ ROUND_S = 0.02
 
 def cases() -> Iterator[Row]:
     """Measure 1, 16 and 128 KB."""
-    folder = files("douane") / "data" / "detectors"
-    scanner = Scanner(decode({name: (folder / name).read_text() for name in FILES}))
+    scanner = Scanner(detector_rules())
     for kilobytes, limit_ms in LIMITS_MS:
         clean, hits = (
             orjson.loads(

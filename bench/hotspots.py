@@ -36,8 +36,8 @@ def calls(words: Sequence[str], environ: dict[str, str], asked: argparse.Namespa
         "import cProfile, sys\nfrom douane.cli.main import main\nprofile = cProfile.Profile()\n"
         f"try:\n    profile.runcall(main)\nfinally:\n    profile.dump_stats({str(stats)!r})\n"
     )
-    result, _ = loaded([sys.executable, str(runner), *words], environ, asked)
-    count = max(1, result.count("ok"))
+    _, target = loaded([sys.executable, str(runner), *words], environ, asked)
+    count = max(1, target.sent)
     rows = pstats.Stats(str(stats)).stats.items()  # type: ignore[attr-defined]
     print(f"{count} requests\n{'us self':>9} {'us with all':>11} {'calls':>7}  a request")
     for (file, line, name), (_, number, own_s, with_all_s, _) in sorted(rows, key=lambda row: -row[1][2])[: asked.top]:
@@ -52,15 +52,16 @@ def samples(words: Sequence[str], environ: dict[str, str], asked: argparse.Names
     if not spy.exists():
         make_venv(home, SPY)
     folded = OUT / "hotspots.folded"
+    folded.unlink(missing_ok=True)
+    spies: list[subprocess.Popen[bytes]] = []
 
     def watch(target: Target) -> None:
         assert target.running is not None
-        argv = [spy, "record", "--pid", target.running.pid, "--format", "raw", "--rate", 400, "--native"]
+        argv = [spy, "record", "--pid", target.running.pid, "--format", "raw", "--rate", 400]
         argv += ["--duration", max(1, int(asked.seconds) - 1), "--output", folded, "--nonblocking"]
-        subprocess.Popen([str(word) for word in argv], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        spies.append(subprocess.Popen([str(word) for word in argv], stdout=subprocess.DEVNULL))
 
-    result, _ = loaded([sys.executable, "-c", ENTRY, *words], environ, asked, watch)
-    time.sleep(1.0)
+    result, _ = loaded([sys.executable, "-c", ENTRY, *words], environ, asked, watch, lambda _target: spies[0].wait(30))
     own: collections.Counter[str] = collections.Counter()
     under: collections.Counter[str] = collections.Counter()
     for line in folded.read_text().splitlines():
@@ -112,7 +113,11 @@ def loaded(
         target.load(OUT / "bodies" / f"{asked.body}.json", seconds=0.5, **options)
         if callable(before):
             before(target)
+        began = running.cpu_of_each_us()
         result = target.load(OUT / "bodies" / f"{asked.body}.json", seconds=asked.seconds, **options)
+        for number, (pid, cpu_us) in enumerate(running.cpu_of_each_us().items()):
+            each = (cpu_us - began.get(pid, 0.0)) / max(1, result.count("ok"))
+            print(f"{each:8.1f} us CPU a request  {'child' if number else 'gateway'}")
         if callable(after):
             after(target)
     for complaint in target.complaints:

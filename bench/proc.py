@@ -42,6 +42,10 @@ class Running:
         """Return microseconds on a processor since the start, summed over the tree."""
         return sum(_cpu_ns(pid) for pid in self.tree()) / 1e3
 
+    def cpu_of_each_us(self) -> dict[int, float]:
+        """Return microseconds on a processor of each process of the tree: the first is the one that was started."""
+        return {pid: _cpu_ns(pid) / 1e3 for pid in self.tree()}
+
     def pss_mb(self) -> float:
         """Return the proportional set size of the tree in MB (10^6 bytes)."""
         return sum(_pss_kb(pid) for pid in self.tree()) * 1024 / 1e6
