@@ -7,7 +7,7 @@ nobody outside can multiply the series. Log lines are JSON, gathered and written
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 import orjson
@@ -200,6 +200,7 @@ class Counts:
 
 
 _Key = TypeVar("_Key")
+_Names = TypeVar("_Names", bound=Sequence[str])
 
 
 def _add(counts: dict[_Key, int], key: _Key, amount: int) -> None:
@@ -213,9 +214,7 @@ def _histogram(series: dict[tuple[str, str], Histogram], key: tuple[str, str]) -
     return histogram
 
 
-def _family(
-    out: list[str], name: str, text: str, series: Mapping[tuple[str, ...], int], labels: tuple[str, ...]
-) -> None:
+def _family(out: list[str], name: str, text: str, series: Mapping[_Names, int], labels: tuple[str, ...]) -> None:
     out += (f"# HELP {name} {text}", f"# TYPE {name} counter")
     out += (f"{name}{_braces(tuple(zip(labels, key, strict=True)))} {count}" for key, count in series.items())
 
