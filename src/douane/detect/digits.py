@@ -1,7 +1,7 @@
 """Runs of digits as people write them: groups, separators, and what is glued to either side.
 
-`732 829 320 00074` is one run of four groups. A detector asks for groupings of its number (`Shape`) and gets each place
-where such a grouping stands whole, so that a number is never cut out of a longer one.
+`732 829 320 00074` is one run of four groups. A number is looked for where groups of a run add up to one of its ways of
+being written (`Shapes`), so that it is never cut out of a longer one.
 """
 
 from __future__ import annotations
@@ -9,7 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from enum import IntEnum
 from itertools import combinations, pairwise
+from typing import Generic, TypeVar
 
 from douane.detect.detector import SEPARATOR
 from douane.detect.engine import Probe
@@ -29,6 +31,9 @@ _NAMED = frozenset(
         "numéro", "iban", "rib", "account", "compte",
     )
 )  # fmt: skip
+
+
+K = TypeVar("K")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,49 +107,61 @@ def _tie(data: bytes, start: int) -> str:
     return "-" if glue[2] or glue[1].endswith(b"_") else "a"
 
 
-class Shape:
-    """The ways in which a number is grouped, as lengths of its groups."""
+class Shapes(Generic[K]):
+    """Which kinds of number are grouped in which ways, looked up by the letters of a run."""
 
-    def __init__(self, groupings: Iterable[tuple[int, ...]]) -> None:
-        spelled = {"".join(chr(96 + size) for size in sizes) for sizes in groupings}
-        longest_first = sorted(spelled, key=lambda word: (-sum(map(ord, word)) + 96 * len(word), word))
-        self._pattern = re.compile("|".join(longest_first))
+    def __init__(self, kinds: Iterable[tuple[K, Iterable[tuple[int, ...]]]]) -> None:
+        table: dict[str, list[K]] = {}
+        for kind, ways in kinds:
+            for word in {"".join([chr(96 + size) for size in sizes]) for sizes in ways}:
+                table.setdefault(word, []).append(kind)
+        self._table = {word: tuple(found) for word, found in table.items()}
+        self._most = max(map(len, table))
+        self._first = frozenset(word[:2] for word in table) | {word for word in table if len(word) == 1}
 
-    def occurs(self, run: Run) -> bool:
-        """Tell whether the run has groups of this shape at all."""
-        return self._pattern.search(run.lengths) is not None
-
-    def places(self, data: bytes, run: Run, *, weak: bool, starts: bytes = b"0123456789") -> Iterator[Place]:
-        """Yield where the run holds this shape. The caller may take overlapping ones: it checks digits.
-
-        A `weak` number is one that many other numbers look like: any sign that ties it to a neighbour rules it out.
-        `starts` are the digits that it may begin with.
-        """
-        first = 0
-        while True:
-            found = self._pattern.search(run.lengths, first)
-            if found is None:
-                return
-            first, last = found.start(), found.end() - 1
-            if data[run.groups[first][0]] in starts and _stands_alone(data, run, first, last, weak=weak):
-                yield Place(run, first, last, b"".join([data[a:b] for a, b in run.groups[first : last + 1]]))
-            first += 1
+    def of_run(self, run: Run) -> Iterator[tuple[int, int, tuple[K, ...]]]:
+        """Yield (first group, last group, kinds) for each stretch of the run that is grouped as some kind is."""
+        lengths, table = run.lengths, self._table
+        for first in range(len(lengths)):
+            if lengths[first : first + 2] not in self._first and lengths[first] not in self._first:
+                continue
+            for last in range(first, min(first + self._most, len(lengths))):
+                kinds = table.get(lengths[first : last + 1])
+                if kinds is not None:
+                    yield first, last, kinds
 
 
-def _stands_alone(data: bytes, run: Run, first: int, last: int, *, weak: bool) -> bool:
+def place_of(data: bytes, run: Run, first: int, last: int) -> Place:
+    """Return some groups of a run with their digits."""
+    return Place(run, first, last, b"".join([data[a:b] for a, b in run.groups[first : last + 1]]))
+
+
+class Tie(IntEnum):
+    """How a stretch of groups hangs together with what is around it."""
+
+    NONE = 0
+    SIGN = 1
+    """A hyphen, a slash, a dot: enough to doubt a number that many others look like."""
+    WORD = 2
+    """A letter, or a decimal point: it is part of something else."""
+
+
+def tie_of(data: bytes, run: Run, first: int, last: int) -> Tie:
+    """Return the stronger of the ties at both ends of a stretch."""
     start, end = run.groups[first][0], run.groups[last][1]
+    before = Tie.NONE
     if first == 0:
-        if run.glued == "a" or (weak and run.glued):
-            return False
+        if run.glued:
+            before = Tie.WORD if run.glued == "a" else Tie.SIGN
     else:
         gap = data[run.groups[first - 1][1] : start]
-        if gap == b"." or (weak and gap in (b"-", b"/")):
-            return False
+        if len(gap) == 1 and gap in b".-/":
+            before = Tie.WORD if gap == b"." else Tie.SIGN
     if last + 1 < len(run.groups):
         gap = data[end : run.groups[last + 1][0]]
-        return not (weak and gap in (b".", b"-", b"/"))
+        return max(before, Tie.SIGN) if len(gap) == 1 and gap in b".-/" else before
     follower = data[end : end + 1]
-    return not (follower.isalpha() or follower == b"_")
+    return Tie.WORD if follower.isalpha() or follower == b"_" else before
 
 
 def groupings(total: int, cuts: tuple[int, ...]) -> list[tuple[int, ...]]:

@@ -7,22 +7,31 @@ alarms. Check digits are those of python-stdnum; issuer ranges are data rows.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 from stdnum import luhn
 from stdnum.fr import nir, siren, siret
 
 from douane.detect.detector import SEPARATOR, Candidate, windows
-from douane.detect.digits import RUN_PROBE, Place, Run, Shape, even_gaps, groupings, is_apart, runs
+from douane.detect.digits import (
+    RUN_PROBE,
+    Place,
+    Run,
+    Shapes,
+    Tie,
+    even_gaps,
+    groupings,
+    is_apart,
+    place_of,
+    runs,
+    tie_of,
+)
 from douane.detect.engine import Probe
-from douane.detect.phones import Phones
+from douane.detect.phones import AMERICAN, FRENCH, NINE, Phones
 from douane.detect.rules import CardRange
 
-_NIR = Shape(groupings(15, (1, 3, 5, 7, 10, 13)))
-_NIR_FIRST = b"123478"
-_SIREN = Shape(groupings(9, (3, 6)))
-_SIRET = Shape([*groupings(14, (3, 6, 9)), (3, 3, 3, 3, 2), (9, 3, 2)])
 _GAP = SEPARATOR + rb"?"
 _CORSICAN = re.compile(
     rb"(?<![0-9A-Za-z])[1-478]" + _GAP + rb"[0-9]{2}" + _GAP + rb"[0-9]{2}" + _GAP + rb"2[ABab]" + _GAP
@@ -34,6 +43,7 @@ _AMOUNT = re.compile(
 )
 _DOUBLED = bytes.maketrans(b"0123456789", b"0246813579")
 _MOST_JUDGED = 4096
+_DOUBTFUL = -1
 _CARD_WORD = re.compile(
     rb"(?:card|carte|\bcb\b|visa|master|amex|credit|cr\xc3\xa9dit|paiement|payment|\bpan\b|\bcc\b)", re.I
 )
@@ -54,6 +64,23 @@ class CorsicanNirDetector:
                     yield Candidate("NIR", found.start(), found.end(), 0.95, "", 8, number.encode(), "nir")
 
 
+Judge = Callable[[bytes, Place], Candidate | None]
+_ANY = b"0123456789"
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of number: what it may begin with, and who says whether a place holds one.
+
+    A `weak` number is one that many other numbers look like: any sign that ties it to a neighbour rules it out.
+    """
+
+    starts: bytes
+    weak: bool
+    judge: Judge | None
+    """None: the wallet of the scan."""
+
+
 class NumberDetector:
     """All numbers that stand in runs of digits: each run is read once, by everyone who may know it."""
 
@@ -62,24 +89,52 @@ class NumberDetector:
     probes: tuple[Probe, ...] = (RUN_PROBE,)
 
     def __init__(self, ranges: Sequence[CardRange], regions: Sequence[str]) -> None:
-        self._phones = Phones(regions)
+        self._phones = phones = Phones(regions)
         self._cards = Cards(ranges)
+        self._shapes = Shapes(
+            (
+                (Kind(b"123478", False, _nir), groupings(15, (1, 3, 5, 7, 10, 13))),
+                (Kind(_ANY, True, _siret), [*groupings(14, (3, 6, 9)), (3, 3, 3, 3, 2), (9, 3, 2)]),
+                (Kind(_ANY, True, _siren), groupings(9, (3, 6))),
+                (Kind(b"0", True, phones.french), FRENCH),
+                (Kind(b"23456789", False, phones.american), AMERICAN),
+                (Kind(b"236789", True, phones.nine_digits), NINE),
+                (Kind(_ANY, False, None), self._cards.groupings),
+            )
+        )
 
     def find(self, data: bytes, ends: Sequence[list[int]]) -> Iterator[Candidate]:
         wallet = Wallet(self._cards)
         for run in runs(data, ends[0]):
             yield from self._phones.of_run(data, run)
-            yield from _nirs(data, run)
-            yield from _sirens(data, run)
-            yield from wallet.of_run(data, run)
+            for first, last, kinds in self._shapes.of_run(run):
+                yield from self._judged(data, run, first, last, kinds, wallet)
         yield from wallet.rest()
 
+    @staticmethod
+    def _judged(
+        data: bytes, run: Run, first: int, last: int, kinds: tuple[Kind, ...], wallet: Wallet
+    ) -> Iterator[Candidate]:
+        """Judge first, look around after: nine in ten candidates fail by their check digit alone."""
+        sign = data[run.groups[first][0]]
+        place: Place | None = None
+        for kind in kinds:
+            if sign not in kind.starts:
+                continue
+            place = place or place_of(data, run, first, last)
+            found = wallet.judge(data, place) if kind.judge is None else kind.judge(data, place)
+            if found is None:
+                continue
+            tie = tie_of(data, run, first, last)
+            if tie is Tie.NONE or (tie is Tie.SIGN and not kind.weak):
+                yield from wallet.sorted_in(found) if kind.judge is None else (found,)
 
-def _nirs(data: bytes, run: Run) -> Iterator[Candidate]:
+
+def _nir(_data: bytes, place: Place) -> Candidate | None:
     """The French social security number: 13 digits and a key modulo 97 (INSEE, NIR)."""
-    for place in _NIR.places(data, run, weak=False, starts=_NIR_FIRST):
-        if _is_registrable(place.digits) and nir.is_valid(place.digits.decode()):
-            yield Candidate("NIR", place.start, place.end, 0.95, "", 8, place.digits, "nir")
+    if not _is_registrable(place.digits) or not nir.is_valid(place.digits.decode()):
+        return None
+    return Candidate("NIR", place.start, place.end, 0.95, "", 8, place.digits, "nir")
 
 
 def _is_registrable(digits: bytes) -> bool:
@@ -89,14 +144,20 @@ def _is_registrable(digits: bytes) -> bool:
     return known and digits[5:7] != b"00" and digits[7:10] != b"000" and digits[10:13] != b"000"
 
 
-def _sirens(data: bytes, run: Run) -> Iterator[Candidate]:
-    """Company (SIREN, 9 digits) and establishment (SIRET, 14 digits; La Poste's own rule is stdnum's)."""
-    for place in _SIRET.places(data, run, weak=True):
-        if _counts(data, place) and siret.is_valid(place.digits.decode()):
-            yield Candidate("SIRET", place.start, place.end, 0.9, "", 6, place.digits, "siret")
-    for place in _SIREN.places(data, run, weak=True):
-        if is_apart(place) and _counts(data, place) and siren.is_valid(place.digits.decode()):
-            yield Candidate("SIREN", place.start, place.end, 0.75, "", 3, place.digits, "siren")
+def _siret(data: bytes, place: Place) -> Candidate | None:
+    """An establishment's number; La Poste's own rule is stdnum's."""
+    if not _counts(data, place) or not siret.is_valid(place.digits.decode()):
+        return None
+    return Candidate("SIRET", place.start, place.end, 0.9, "", 6, place.digits, "siret")
+
+
+def _siren(data: bytes, place: Place) -> Candidate | None:
+    """A company's number: nine digits, often part of something longer."""
+    if not (is_apart(place) and _passes_luhn(place.digits) and _counts(data, place)):
+        return None
+    if not siren.is_valid(place.digits.decode()):
+        return None
+    return Candidate("SIREN", place.start, place.end, 0.75, "", 3, place.digits, "siren")
 
 
 def _counts(data: bytes, place: Place) -> bool:
@@ -114,7 +175,7 @@ class Cards:
     """Issuers' first digits and lengths (ISO/IEC 7812), compiled."""
 
     CUTS: ClassVar[Mapping[int, tuple[tuple[int, ...], ...]]] = {
-        14: ((4, 10), (4, 8, 12)),
+        14: ((4, 10),),
         15: ((4, 10), (4, 8, 12)),
         16: ((4, 8, 12), (6,)),
         19: ((4, 8, 12, 16), (6,)),
@@ -125,12 +186,12 @@ class Cards:
         for row in ranges:
             for length in row.lengths:
                 self._by_length.setdefault(length, []).append((re.compile(row.prefix.encode()), row.brand))
-        sizes = [
-            [one for cuts in self.CUTS.get(length, ((4, 8),)) for one in groupings(length, cuts)]
-            for length in sorted(self._by_length, reverse=True)
+        self.groupings = [
+            sizes
+            for length in self._by_length
+            for cuts in self.CUTS.get(length, ((),))
+            for sizes in groupings(length, cuts)
         ]
-        self.shapes = [Shape(ways) for ways in sizes]
-        self.any_shape = Shape([one for ways in sizes for one in ways])
 
     def brand(self, digits: bytes) -> str:
         """Return the issuer whose number this may be, or ""."""
@@ -150,27 +211,28 @@ class Wallet:
         self._bare: dict[bytes, bool] = {}
         self._doubtful: list[Candidate] = []
 
-    def of_run(self, data: bytes, run: Run) -> Iterator[Candidate]:
-        if not self._cards.any_shape.occurs(run):
-            return
-        for shape in self._cards.shapes:
-            for place in shape.places(data, run, weak=False):
-                valid = _is_card_like(place.digits)
-                bare = place.first == place.last
-                if bare and len(self._bare) < _MOST_JUDGED:
-                    self._bare[place.digits] = valid
-                if not valid:
-                    continue
-                named = _CARD_WORD.search(data, max(0, place.start - 40), place.start) is not None
-                brand = self._cards.brand(place.digits)
-                if named:
-                    yield Candidate("CARD", place.start, place.end, 0.95, brand, 9, place.digits, "card")
-                elif brand:
-                    found = Candidate("CARD", place.start, place.end, 0.9, brand, 5, place.digits, "card")
-                    if not bare:
-                        yield found
-                    elif len(self._doubtful) < _MOST_JUDGED:
-                        self._doubtful.append(found)
+    def judge(self, data: bytes, place: Place) -> Candidate | None:
+        """Return the card at a place, of rank `_DOUBTFUL` where only the other numbers will tell."""
+        valid = _is_card_like(place.digits)
+        bare = place.first == place.last
+        if bare and len(self._bare) < _MOST_JUDGED:
+            self._bare[place.digits] = valid
+        if not valid:
+            return None
+        brand = self._cards.brand(place.digits)
+        if _CARD_WORD.search(data, max(0, place.start - 40), place.start) is not None:
+            return Candidate("CARD", place.start, place.end, 0.95, brand, 9, place.digits, "card")
+        if not brand:
+            return None
+        return Candidate("CARD", place.start, place.end, 0.9, brand, _DOUBTFUL if bare else 5, place.digits, "card")
+
+    def sorted_in(self, card: Candidate) -> tuple[Candidate, ...]:
+        """Return a card that stands by itself; keep one that does not."""
+        if card.rank != _DOUBTFUL:
+            return (card,)
+        if len(self._doubtful) < _MOST_JUDGED:
+            self._doubtful.append(card._replace(rank=5))
+        return ()
 
     def rest(self) -> Iterator[Candidate]:
         """Yield the bare numbers, unless so few of them are valid that chance explains those."""

@@ -13,14 +13,16 @@ import phonenumbers
 from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, PhoneMetadata
 
 from douane.detect.detector import Candidate
-from douane.detect.digits import Place, Run, Shape, even_gaps, is_apart
+from douane.detect.digits import Place, Run, even_gaps, is_apart
 from douane.detect.engine import Probe
 
 DEFAULT_REGIONS: tuple[str, ...] = ("FR", "BE", "CH", "LU", "DE", "IT", "ES", "PT", "NL", "GB", "IE", "US")
 
-_FRENCH = Shape([(10,), (2, 2, 2, 2, 2), (4, 2, 2, 2), (4, 3, 3), (2, 8), (3, 3, 4), (4, 6)])
-_AMERICAN = Shape([(3, 3, 4)])
-_NINE = Shape([(3, 3, 3), (3, 2, 2, 2), (2, 3, 2, 2), (9,)])
+FRENCH: tuple[tuple[int, ...], ...] = (
+    (10,), (2, 2, 2, 2, 2), (4, 2, 2, 2), (4, 3, 3), (2, 8), (3, 3, 4), (4, 6),
+)  # fmt: skip
+AMERICAN: tuple[tuple[int, ...], ...] = ((3, 3, 4),)
+NINE: tuple[tuple[int, ...], ...] = ((3, 3, 3), (3, 2, 2, 2), (2, 3, 2, 2), (9,))
 _ASKED = re.compile(
     rb"(?:phone|t\xc3\xa9l|tel|mobil|m\xc3\xb3vil|movil|cell|gsm|fax|call|appel|llam)[^\x00\n]{0,16}\Z", re.I
 )
@@ -109,19 +111,38 @@ class Phones:
 
     def __init__(self, regions: Sequence[str] = DEFAULT_REGIONS) -> None:
         self._plans = NumberingPlans(regions)
-        self._french = "FR" in regions
+        self._is_french = "FR" in regions
         self._others = any(region != "FR" for region, _ in self._plans.trunk_zero)
 
     def of_run(self, data: bytes, run: Run) -> Iterator[Candidate]:
+        """Yield the numbers that no fixed grouping tells: international ones, and those of plans with a trunk zero."""
         yield from self._international(data, run)
-        if self._french:
-            yield from self._in_french_form(data, run)
         if self._others:
             yield from self._with_trunk_zero(data, run)
-        if self._plans.american is not None:
-            yield from self._american(data, run, self._plans.american)
-        if self._plans.without_trunk:
-            yield from self._nine_digits(data, run)
+
+    def french(self, data: bytes, place: Place) -> Candidate | None:
+        """Return a number of ten digits as France writes it; any one that begins as a subscriber's does."""
+        if not self._is_french or place.digits[1] == 48 or not even_gaps(data, place) or _is_labelled(data, place):
+            return None
+        return _phone(data, place.start, place.end, 0.9, "FR", rank=2)
+
+    def american(self, data: bytes, place: Place) -> Candidate | None:
+        """Return a number of the North American plan, grouped three, three, four."""
+        plan = self._plans.american
+        if plan is None or not is_apart(place) or plan.fullmatch(place.digits.decode()) is None:
+            return None
+        bracket = data[place.start - 1 : place.start] == b"("
+        return _phone(data, place.start - bracket, place.end, 0.8, "US", rank=2)
+
+    def nine_digits(self, data: bytes, place: Place) -> Candidate | None:
+        """Return a number of a plan without trunk prefix: any nine digits look like one, so a word must announce it."""
+        if not self._plans.without_trunk or not is_apart(place):
+            return None
+        if _ASKED.search(data, max(0, place.start - 24), place.start) is None:
+            return None
+        digits = place.digits.decode()
+        region = next((region for region, plan in self._plans.without_trunk if plan.fullmatch(digits)), "")
+        return _phone(data, place.start, place.end, 0.75, region, rank=4) if region else None
 
     def _international(self, data: bytes, run: Run) -> Iterator[Candidate]:
         tried = 0
@@ -149,17 +170,6 @@ class Phones:
                 longest = last
         return longest
 
-    @staticmethod
-    def _in_french_form(data: bytes, run: Run) -> Iterator[Candidate]:
-        for place in _FRENCH.places(data, run, weak=True, starts=b"0"):
-            if (
-                place.digits[1] != 48
-                and place.digits != b"0123456789"
-                and even_gaps(data, place)
-                and not _is_labelled(data, place)
-            ):
-                yield _phone(data, place.start, place.end, 0.9, "FR", rank=2)
-
     def _with_trunk_zero(self, data: bytes, run: Run) -> Iterator[Candidate]:
         """A trunk zero begins a run, or stands well apart in one: many codes have a zero inside."""
         for first, (start, _) in enumerate(run.groups):
@@ -183,23 +193,6 @@ class Phones:
             if len(digits) >= 9 and self._plans.national(digits.decode()) and _is_whole(data, place):
                 longest = place
         return longest
-
-    @staticmethod
-    def _american(data: bytes, run: Run, plan: re.Pattern[str]) -> Iterator[Candidate]:
-        for place in _AMERICAN.places(data, run, weak=False, starts=b"23456789"):
-            if plan.fullmatch(place.digits.decode()) is not None and is_apart(place):
-                bracket = data[place.start - 1 : place.start] == b"("
-                yield _phone(data, place.start - bracket, place.end, 0.8, "US", rank=2)
-
-    def _nine_digits(self, data: bytes, run: Run) -> Iterator[Candidate]:
-        """Plans without a trunk prefix look like any nine digits: they need a word before them."""
-        for place in _NINE.places(data, run, weak=True, starts=b"236789"):
-            if not is_apart(place) or _ASKED.search(data, max(0, place.start - 24), place.start) is None:
-                continue
-            for region, plan in self._plans.without_trunk:
-                if plan.fullmatch(place.digits.decode()) is not None:
-                    yield _phone(data, place.start, place.end, 0.75, region, rank=4)
-                    break
 
 
 class AskedPhoneDetector:
