@@ -7,10 +7,28 @@ import itertools
 from collections.abc import Iterable
 
 import pytest
-from edge_harness import GET, PATIENCE_S, Echo, Script, Wire, answers, post, run, serving, soon, sweeps, until
+from edge_harness import (
+    GET,
+    PATIENCE_S,
+    Echo,
+    FakeTransport,
+    Script,
+    Wire,
+    answers,
+    post,
+    run,
+    serving,
+    soon,
+    sweeps,
+    until,
+)
 
 from douane.gateway.head import Body, ClientGone, Head, Sink
+from douane.http.app import Application
+from douane.http.connection import Connection
+from douane.http.edge import Edge
 from douane.http.server import Server
+from douane.http.settings import EdgeSettings
 
 FOREVER_S = 3600.0
 
@@ -214,10 +232,63 @@ def test_a_client_that_reads_no_answers_gets_no_further_requests_served() -> Non
             wire = await client.open(GET, limit=1024)
             wire.writer.transport.pause_reading()
             for _ in range(60):
-                wire.send(GET)
                 await sweeps(server, 1)
+                wire.send(GET)
             await soon(server.edge.quiet.wait())
             assert 1 <= served <= 16
+
+    run(scenario)
+
+
+def test_input_is_not_read_while_an_answer_waits_to_be_read() -> None:
+    async def scenario() -> None:
+        app = Application(Echo(), probes={})
+        edge = Edge(
+            app.handle,
+            EdgeSettings(hosts=("a.test",)),
+            loop=asyncio.get_running_loop(),
+            request_id=app.request_id,
+            crashed=lambda _fault: None,
+        )
+        connection, transport = Connection(edge), FakeTransport()
+        connection.connection_made(transport)
+        connection.data_received(GET)
+        connection.pause_writing()
+        for _ in range(4):
+            await asyncio.sleep(0)
+        assert transport.reading_paused
+        connection.resume_writing()
+        assert not transport.reading_paused
+        connection.connection_lost(None)
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("sent", [b"5;" + b"a" * 300_000, b"1;" + b"b" * 80 + b"\r\nx\r\n"], ids=["one", "each"])
+def test_chunks_that_carry_more_framing_than_content_are_refused_long_before_any_deadline(sent: bytes) -> None:
+    async def scenario() -> None:
+        head = b"POST /v1/echo HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\n"
+        async with serving(head_s=FOREVER_S, body_s=FOREVER_S) as (client, echo, _):
+            [answer] = await client.exchange(head + sent * (1 + 500_000 // len(sent)))
+            assert (answer.status, answer.error["code"]) == (400, "invalid_request")
+            assert echo.bodies == []
+
+    run(scenario)
+
+
+def test_a_client_that_sends_without_end_after_its_request_is_cut() -> None:
+    async def scenario() -> None:
+        async def handle(head: Head, body: Body, sink: Sink) -> None:
+            await asyncio.Event().wait()
+
+        async with serving(Script(handle), max_dropped_bytes=1_000_000) as (client, _, server):
+            wire = await client.open(GET)
+            wire.send(b"x" * 500_000)
+            await until(lambda: server.edge.tasks)
+            await sweeps(server, 5)
+            assert server.edge.tasks
+            wire.send(b"x" * 1_000_000)
+            await soon(server.edge.quiet.wait())
 
     run(scenario)
 
