@@ -241,7 +241,7 @@ class Wallet:
 
 
 def _is_card_like(digits: bytes) -> bool:
-    return _passes_luhn(digits) and len(set(digits)) > 2 and luhn.is_valid(digits.decode())
+    return _passes_luhn(digits) and len(set(digits)) > 1 and luhn.is_valid(digits.decode())
 
 
 def _passes_luhn(digits: bytes) -> bool:
