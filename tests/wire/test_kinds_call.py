@@ -222,6 +222,16 @@ def test_a_cache_partition_is_sent_where_the_deployment_wants_it_and_never_taken
         call(chat(), "openai-compatible", premises=True, isolation=None, **salted)
 
 
+def test_what_the_gateway_sets_wins_over_whatever_a_request_holds() -> None:
+    ask = chat(stream=True)
+    ask.value.update(cache_salt="of somebody else", stream_options={"include_usage": False}, model="other", store=True)
+    payload = sent(ask, "openai-compatible", premises=True, options={"cache_salt": "true"})
+    assert payload["cache_salt"] == "partition"
+    assert payload["stream_options"] == {"include_usage": True}
+    assert payload["model"] == "upstream/model"
+    assert "store" not in payload
+
+
 @pytest.mark.parametrize(("kind", "ask"), [("mistral", completions()), ("openai", completions())])
 def test_an_endpoint_that_a_deployment_does_not_serve_is_refused(kind: str, ask: Ask) -> None:
     with pytest.raises(Unsupported):

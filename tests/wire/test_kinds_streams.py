@@ -122,6 +122,13 @@ def test_a_stream_without_its_finish_reason_never_looks_complete(count: int, end
     assert not relay.complete
 
 
+@pytest.mark.parametrize("tail", [b"", b"\n", b"\r\n"])
+def test_a_last_event_whose_line_end_is_missing_counts_if_its_json_is_whole(tail: bytes) -> None:
+    raw = b"".join(HELLO).rstrip(b"\n")
+    assert events(run(relay_of(streamed), [raw + tail]))[-1] == "[DONE]"
+    assert "[DONE]" not in events(run(relay_of(streamed), [raw[:-1]]))
+
+
 def test_every_choice_needs_its_finish_reason() -> None:
     first = [chunk({"content": "a"}, index=0), chunk({"content": "b"}, index=1), chunk(finish="stop", index=0)]
     for ask in (chat(stream=True, n=2), completions(["x", "y"], stream=True)):

@@ -167,6 +167,11 @@ def test_what_is_neither_a_call_nor_an_answer_is_a_fault(content: str) -> None:
     assert read(chat(tools=[FUNCTION, OTHER_FUNCTION]), content).fault is not None
 
 
+@pytest.mark.parametrize("content", ["It rains.", "[]", '{"city":'])
+def test_a_named_call_without_arguments_is_a_fault(content: str) -> None:
+    assert read(chat(tools=[FUNCTION], tool_choice=NAMED), content).fault is not None
+
+
 def test_a_call_cut_by_its_length_says_so() -> None:
     cut = orjson.loads(read(chat(tools=[FUNCTION], tool_choice=NAMED), '{"city":"Br', "length").payload)["choices"][0]
     assert cut["finish_reason"] == "length"
