@@ -393,7 +393,7 @@ class _Line(asyncio.Protocol):
         self._arrived.set()
         self._server.news()
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
+    def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
         self.log.closed.set()
         self._may_write.set()
