@@ -193,7 +193,7 @@ def test_a_cut_stream_raises(place: Place) -> None:
     for server in (place.own, place.far):
         server.behave("/v1/chat/completions", cut_stream(event))
     stream = place.client.chat.completions.create(model="chat", messages=user("hello"), stream=True)
-    with pytest.raises(openai.APIError, match="complete"):
+    with pytest.raises(openai.APIError, match="closed the connection"):
         list(stream)
 
 
@@ -206,12 +206,13 @@ def test_a_stream_that_ends_cleanly_without_a_finish_reason_raises_too(place: Pl
 
 
 def test_closing_a_stream_closes_the_upstream(place: Place) -> None:
-    place.far.behave("/v1/chat/completions", stalls(stream_head() + framed(piece("chat", "first"))))
+    for server in (place.own, place.far):
+        server.behave("/v1/chat/completions", stalls(stream_head() + framed(piece("chat", "first"))))
     stream = place.client.chat.completions.create(model="chat", messages=user("hello"), stream=True)
     next(iter(stream))
     stream.close()
-    connection = place.far.connections[place.far.received[0].connection]
-    place.beside.run(closed(connection))
+    asked = place.far if place.far.received else place.own  # the cloud may be resting after its failures
+    place.beside.run(closed(asked.connections[asked.received[0].connection]))
 
 
 async def closed(connection: Any) -> None:
@@ -232,4 +233,4 @@ def test_the_ledger_knows_every_request_of_this_module(house: Place) -> None:
     assert rows["far", "cloud"]["attempts"] > 0
     assert rows["own", "premises"]["attempts"] > 0
     assert rows["far", "cloud"]["currency"] == "EUR"
-    assert "verif" in cli("ledger", "verify", data=house.running.data).lower()
+    assert "sound" in cli("ledger", "verify", data=house.running.data)
