@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, precondition, rule
 
 from douane.adapters.store.book import Book, open_book
-from douane.adapters.store.directory import DataDirectory, prepared
+from douane.adapters.store.directory import DataDirectory
 from douane.adapters.store.sqlite_reads import SqliteReads
 from douane.control.ledger_verify import verify
 from douane.core.receipt import Outcome, Record
@@ -33,14 +33,9 @@ def verdict(database: Path) -> str:
     return str(verify(SqliteReads(database))["verdict"])
 
 
-@pytest.fixture(scope="module")
-def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return prepared(tmp_path_factory.mktemp("empty"))
-
-
 @pytest.fixture
-def database(empty: Path, tmp_path: Path) -> Path:
-    return Path(copyfile(empty, tmp_path / "douane.db"))
+def database(data: Path) -> Path:
+    return data / "douane.db"
 
 
 @pytest.fixture
@@ -324,8 +319,8 @@ class LedgerAgainstModel(RuleBasedStateMachine):
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _template(empty: Path) -> None:
-    LedgerAgainstModel.template = empty
+def _template(fresh_database: Path) -> None:
+    LedgerAgainstModel.template = fresh_database
 
 
 TestLedgerAgainstModel = LedgerAgainstModel.TestCase

@@ -122,6 +122,12 @@ class SqliteLedger:
         """The writer's process, for whoever measures it."""
         return None if self._link is None else self._link.pid
 
+    async def taking(self) -> None:
+        """Wait until there is no failure: a commit has worked again."""
+        while self._failure is not None:
+            self._news.clear()
+            await self._news.wait()
+
     async def spent_micro(self, key: str, since_us: int) -> Mapping[str, int]:
         """Return what a key has spent since the hour of a time, by currency. Raises StoreFailed."""
         if self._failure is not None or self._closing or self._link is None:

@@ -72,7 +72,7 @@ class SqliteReads:
             )
             with _reading(self._engine) as connection:
                 rows = connection.execute(page).mappings().all()
-            yield from (dict(row) for row in rows)
+            yield from ({str(name): value for name, value in row.items()} for row in rows)
             if len(rows) < _PAGE:
                 return
             after = (rows[-1]["at_us"], rows[-1]["request_id"], rows[-1]["attempt"])

@@ -20,6 +20,7 @@ import signal
 import socket
 import sqlite3
 import sys
+from contextlib import suppress
 from typing import Any
 
 import orjson
@@ -39,7 +40,10 @@ class _Ended(Exception):
 def _receive(link: socket.socket, size: int) -> bytes:
     parts = bytearray()
     while len(parts) < size:
-        part = link.recv(size - len(parts))
+        try:
+            part = link.recv(size - len(parts))
+        except ConnectionResetError:
+            part = b""
         if not part:
             raise _Ended
         parts += part
@@ -76,7 +80,8 @@ def _failed(number: int, failure: StoreFailed) -> list[Any]:
 
 def _send(link: socket.socket, message: list[Any]) -> None:
     body = orjson.dumps(message)
-    link.sendall(len(body).to_bytes(_HEADER, "little") + body)
+    with suppress(BrokenPipeError, ConnectionResetError):  # whoever is gone may have sent more before: read to the end
+        link.sendall(len(body).to_bytes(_HEADER, "little") + body)
 
 
 def serve(link: socket.socket, database: str, session: str, now_us: int) -> None:
@@ -98,7 +103,7 @@ def serve(link: socket.socket, database: str, session: str, now_us: int) -> None
         _send(link, ["ready", recovered])
         while True:
             _send(link, _answer(book, _next_message(link, poll, parent)))
-    except (_Ended, BrokenPipeError, ConnectionResetError):
+    except _Ended:
         connection.close()
 
 
