@@ -14,7 +14,8 @@ setup:
 setup-node: setup
 	@scripts/setup_node.sh
 
-up: setup
+up:
+	@scripts/setup.sh run
 	@.venv/bin/douane up --demo $(ARGS)
 
 test: setup setup-node

