@@ -61,14 +61,16 @@ class Bench:
 
 @asynccontextmanager
 async def unread(answer):
-    """A server that answers at once and never reads."""
+    """A server that answers at the first bytes and reads no more."""
     transports = []
 
     class Unread(asyncio.Protocol):
         def connection_made(self, transport):
             transports.append(transport)
-            transport.pause_reading()
-            asyncio.get_running_loop().call_later(0.01, transport.write, answer)
+
+        def data_received(self, data):
+            transports[-1].pause_reading()
+            transports[-1].write(answer)
 
     server = await asyncio.get_running_loop().create_server(Unread, "127.0.0.1", 0)
     try:

@@ -412,7 +412,7 @@ class _Line(asyncio.Protocol):
 
     async def write(self, data: bytes) -> None:
         transport = self._transport
-        if transport is None:
+        if transport is None or transport.is_closing():
             raise ConnectionResetError("the other side is gone")
         transport.write(data)
         self.log.bytes_written += len(data)
