@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-import phonenumbers
 from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, PhoneMetadata
 
 from douane.detect.detector import Candidate
@@ -31,6 +30,7 @@ _TYPES = (
     "voicemail",
 )  # fmt: skip
 _MOST_PER_RUN = 64
+_NORTH_AMERICA = 1
 _WORDS = (
     rb"(?:(?:tele|t\xc3\xa9l\xc3\xa9)?phone|handy|portable|desk|office|answering|call me|"
     rb"t\xc3\xa9l|tel|mobile?|m\xc3\xb3vil|cell|gsm|fax)"
@@ -46,9 +46,10 @@ _OTHER_NUMBER = re.compile(
 )
 
 
-def _plan(metadata: PhoneMetadata) -> re.Pattern[str]:
-    """Return what a region's national significant numbers look like, all types together."""
-    descriptions = [getattr(metadata, kind) for kind in _TYPES]
+def _plan(regions: Iterable[str]) -> re.Pattern[str]:
+    """Return what the national significant numbers of some regions look like, all types together."""
+    plans = [PhoneMetadata.metadata_for_region(region) for region in regions]
+    descriptions = [getattr(plan, kind) for plan in plans if plan is not None for kind in _TYPES]
     patterns = [found.national_number_pattern for found in descriptions if found and found.national_number_pattern]
     return re.compile("|".join(f"(?:{pattern})" for pattern in patterns))
 
@@ -62,14 +63,16 @@ class NumberingPlans:
         self.american: re.Pattern[str] | None = None
         for region in regions:
             metadata = PhoneMetadata.metadata_for_region(region)
-            if metadata is None:
+            if metadata is None or metadata.country_code is None:
                 continue
-            if metadata.country_code == phonenumbers.country_code_for_region("US"):
-                self.american = _plan(metadata)
-            elif metadata.national_prefix == "0" or region == "IT":
-                self.trunk_zero.append((region, _plan(metadata)))
+            if metadata.country_code == _NORTH_AMERICA:
+                self.american = _plan([region])
+                continue
+            plan = _plan(COUNTRY_CODE_TO_REGION_CODE[metadata.country_code])
+            if metadata.national_prefix == "0" or region == "IT":
+                self.trunk_zero.append((region, plan))
             else:
-                self.without_trunk.append((region, _plan(metadata)))
+                self.without_trunk.append((region, plan))
         self._countries: dict[int, re.Pattern[str] | None] = {}
 
     def national(self, digits: str) -> str:
@@ -213,6 +216,8 @@ class AskedPhoneDetector:
 
 def _is_whole(data: bytes, place: Place) -> bool:
     run = place.run
+    if _DATE.match(data, place.start) is not None:
+        return False
     if (place.first == 0 and run.glued) or _SOCIAL_SECURITY.fullmatch(data, place.start, place.end) is not None:
         return False
     if place.last + 1 < len(run.groups):

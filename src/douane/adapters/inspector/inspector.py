@@ -78,6 +78,8 @@ class ScanningInspector:
         except TimeoutError:
             return self._failure("late, waiting")
         try:
+            if asyncio.get_running_loop().time() >= deadline_s:
+                return self._failure("late, waiting")
             async with asyncio.timeout_at(deadline_s):
                 return await self._child.scan(payload)
         except TimeoutError:

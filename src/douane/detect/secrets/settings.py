@@ -10,7 +10,7 @@ from douane.detect.engine import Probe
 from douane.detect.rules import KeywordRow
 from douane.detect.secrets.alive import looks_like_password, looks_random
 
-_ASSIGNS = rb"""["'`*\])]{0,3}(?:[ \t]|\xc2\xa0|\xe2\x80\xaf){0,3}(?:[:=]|\x01\x00|(?:is|est|ist|es|was|=>)[ :])"""
+_ASSIGNS = rb"""["'`*\])\\]{0,3}(?:[ \t]|\xc2\xa0|\xe2\x80\xaf){0,3}(?:[:=]|\x01\x00|(?:is|est|ist|es|was|=>)[ :])"""
 _FOLLOWED = rb"""[ \-]"""
 _VALUE = re.compile(
     rb"""[:>=]?(?:[ \t*]|\xc2\xa0|\xe2\x80\xaf){0,4}
@@ -20,7 +20,7 @@ _VALUE = re.compile(
 )
 _MOST_IN_A_VALUE = 4
 """`a=b=c=...`: how many names within one value are looked at."""
-_TRAILING = b".,;:!?*\\"
+_TRAILING = b".,;:*\\"
 
 
 class SettingDetector:

@@ -11,6 +11,7 @@ from douane.detect.rules import ShapeRow, TokenRow
 from douane.detect.secrets.alive import is_placeholder
 
 _SEEN_BY_PROBE = 16
+_END = rb"(?<![.])(?![A-Za-z0-9])"
 
 
 class TokenDetector:
@@ -29,7 +30,7 @@ class TokenDetector:
                 literal = re.escape(prefix).encode()
                 probes.append(Probe(literal + b"[%b]{%d}" % (body, seen)))
                 pattern = re.compile(
-                    literal + b"[%b]{%d,%d}%b(?![A-Za-z0-9])" % (body, row.shortest, row.longest, row.then.encode())
+                    literal + b"[%b]{%d,%d}" % (body, row.shortest, row.longest) + row.then.encode() + _END
                 )
                 self._rows.append((row, len(prefix) + seen, pattern))
         self.probes = tuple(probes)

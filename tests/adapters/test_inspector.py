@@ -1,0 +1,191 @@
+"""Small bodies are read at once, large ones in a child; whatever goes wrong there is a Failure (law 2)."""
+
+import asyncio
+import os
+import sys
+
+import pytest
+import uvloop
+
+from douane.adapters.inspector import ScanningInspector
+from douane.config import detector_rules
+from douane.core.finding import Failure, Inspection
+
+LARGE = 10**6
+BODY = {
+    "model": "m",
+    "messages": [{"role": "user", "content": "é: jean@exemple.fr, BE68 5390 0754 7034"}],
+    "top_p": 0.5,
+}
+HANGS = (sys.executable, "-c", "import sys; sys.stdin.buffer.read()")
+DIES = (sys.executable, "-c", "import sys; sys.stdin.buffer.read(9); sys.exit(3)")
+BABBLES = (
+    sys.executable,
+    "-c",
+    "import sys; sys.stdout.write('????hello'); sys.stdout.flush(); sys.stdin.buffer.read()",
+)
+LIES = (
+    sys.executable,
+    "-c",
+    "import sys; sys.stdout.buffer.write((2).to_bytes(4, 'big') + b'{}'); sys.stdout.flush(); sys.stdin.buffer.read()",
+)
+LOOPS = pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
+
+
+def run(loop, scene):
+    with asyncio.Runner(loop_factory=loop) as runner:
+        return runner.run(scene())
+
+
+def inspector(**given):
+    return ScanningInspector(detector_rules(), **{"deadline_s": 30.0, **given})
+
+
+class Broken:
+    name = "broken"
+    version = "1"
+
+    def scan(self, value):
+        raise RuntimeError("a text of the request")
+
+
+@LOOPS
+def test_a_large_body_gives_what_a_small_one_gives(loop):
+    async def scene():
+        reader = inspector()
+        try:
+            small = await reader.inspect(BODY, 100)
+            large = await reader.inspect(BODY, LARGE)
+            again = await reader.inspect(BODY, LARGE)
+        finally:
+            await reader.aclose()
+        assert isinstance(small, Inspection)
+        assert {f.type for f in small.findings} == {"EMAIL", "IBAN"}
+        assert large == small == again
+
+    run(loop, scene)
+
+
+@LOOPS
+def test_a_late_child_is_killed_and_the_next_one_is_fresh(loop):
+    async def scene():
+        reader = inspector(command=HANGS, deadline_s=0.05)
+        try:
+            for _ in range(2):
+                failure = await reader.inspect(BODY, LARGE)
+                assert (type(failure), failure.cause) == (Failure, "late")
+                assert reader._child.pid is None
+        finally:
+            await reader.aclose()
+
+    run(loop, scene)
+
+
+@pytest.mark.parametrize(
+    ("command", "cause"), [(DIES, "died"), (BABBLES, "answer too long"), (LIES, "answer not understood")]
+)
+def test_a_child_that_dies_or_talks_nonsense_is_a_failure(command, cause):
+    async def scene():
+        reader = inspector(command=command)
+        try:
+            failure = await reader.inspect(BODY, LARGE)
+            assert (type(failure), failure.cause) == (Failure, cause)
+            assert reader._child.pid is None
+        finally:
+            await reader.aclose()
+
+    run(None, scene)
+
+
+def test_a_command_that_can_not_start_is_a_failure():
+    async def scene():
+        reader = inspector(command=("/nonexistent/python",))
+        failure = await reader.inspect(BODY, LARGE)
+        await reader.aclose()
+        assert (type(failure), failure.cause) == (Failure, "died")
+
+    run(None, scene)
+
+
+def test_a_killed_child_is_replaced():
+    async def scene():
+        reader = inspector()
+        try:
+            first = await reader.inspect(BODY, LARGE)
+            assert isinstance(first, Inspection)
+            os.kill(reader._child.pid, 9)
+            await reader._child._process.wait()
+            assert isinstance(await reader.inspect(BODY, LARGE), Failure)
+            assert await reader.inspect(BODY, LARGE) == first
+        finally:
+            await reader.aclose()
+
+    run(None, scene)
+
+
+def test_a_caller_who_leaves_does_not_disturb_the_next():
+    async def scene():
+        reader = inspector()
+        try:
+            first = asyncio.ensure_future(reader.inspect(BODY, LARGE))
+            await asyncio.sleep(0)
+            first.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await first
+            other = {"model": "m", "messages": [{"role": "user", "content": "rien"}]}
+            assert (await reader.inspect(other, LARGE)).findings == ()
+        finally:
+            await reader.aclose()
+
+    run(None, scene)
+
+
+def test_what_waits_is_bounded_and_waiting_ends_by_the_deadline():
+    async def scene():
+        reader = inspector(command=HANGS, deadline_s=0.2, queue=3)
+        try:
+            answers = await asyncio.gather(*(reader.inspect(BODY, LARGE) for _ in range(6)))
+        finally:
+            await reader.aclose()
+        assert all(isinstance(answer, Failure) for answer in answers)
+        assert sorted(answer.cause for answer in answers) == ["late", "late, waiting", "late, waiting"] + 3 * [
+            "queue full"
+        ]
+
+    run(None, scene)
+
+
+def test_closing_ends_the_child_and_what_waits_for_it():
+    async def scene():
+        reader = inspector(command=HANGS)
+        waiting = asyncio.ensure_future(reader.inspect(BODY, LARGE))
+        while reader._child.pid is None:  # noqa: ASYNC110 - the process has no event of its own
+            await asyncio.sleep(0)
+        process = reader._child._process
+        await reader.aclose()
+        await process.wait()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+
+    run(None, scene)
+
+
+def test_a_detector_that_errs_is_a_failure_that_tells_no_content():
+    async def scene():
+        reader = inspector()
+        reader._scanner = Broken()
+        failure = await reader.inspect(BODY, 100)
+        await reader.aclose()
+        assert failure == Failure("patterns", "RuntimeError", reader.detectors)
+
+    run(None, scene)
+
+
+def test_what_can_not_be_handed_to_the_child_is_a_failure():
+    async def scene():
+        reader = inspector()
+        failure = await reader.inspect({"x": "\ud800"}, LARGE)
+        await reader.aclose()
+        assert (type(failure), failure.cause) == (Failure, "not serialisable")
+
+    run(None, scene)

@@ -1,0 +1,127 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from douane.core.finding import FINDING_TYPES, Failure, Finding, Inspection
+from douane.core.label import COMPARTMENTS, PUBLIC, Label, Level, join
+from douane.core.traffic.classification import MOST_REASONS, classify, label_of
+from douane.core.traffic.snapshot import Policy
+
+LABELS = st.builds(Label, st.sampled_from(Level), st.frozensets(st.sampled_from(sorted(COMPARTMENTS)), max_size=3))
+DETAILS = st.sampled_from(["", "tlp-red", "tlp-clear", "fr", "aws"])
+FINDINGS = st.builds(
+    Finding,
+    st.sampled_from(FINDING_TYPES),
+    st.sampled_from(["", "/messages/0/content", "/messages/12/content", "/metadata/Jean Dupont~key", "/user"]),
+    st.integers(0, 50),
+    st.integers(0, 50),
+    st.just(0.9),
+    st.just("d"),
+    DETAILS,
+)
+KEYS = st.one_of(st.sampled_from(FINDING_TYPES), st.sampled_from(["MARK:tlp-red", "MARK:tlp-clear", "SECRET:aws"]))
+POLICIES = st.builds(Policy, unknown=LABELS, map=st.dictionaries(KEYS, LABELS, max_size=8))
+INSPECTIONS = st.builds(
+    Inspection, st.lists(FINDINGS, max_size=12).map(tuple), st.just(("patterns",)), st.just("v"), st.booleans()
+)
+FAILURES = st.builds(Failure, st.just("patterns"), st.sampled_from(["late", "died"]))
+
+
+def told(classified):
+    return [reason.as_dict() for reason in classified.reasons]
+
+
+@given(st.one_of(INSPECTIONS, FAILURES), POLICIES, LABELS, LABELS)
+def test_the_label_is_at_least_what_was_declared_and_the_floor(inspection, policy, declared, floor):
+    label = classify(inspection, policy, declared=declared, floor=floor).label
+    assert declared <= label
+    assert floor <= label
+
+
+@given(INSPECTIONS, POLICIES, LABELS, LABELS)
+def test_the_label_is_the_join_of_its_causes_and_nothing_else(inspection, policy, declared, floor):
+    causes = [declared, floor, *(label_of(found, policy) for found in inspection.findings)]
+    if inspection.cut:
+        causes.append(policy.unknown)
+    assert classify(inspection, policy, declared=declared, floor=floor).label == join(causes)
+
+
+@given(INSPECTIONS, FINDINGS, POLICIES, LABELS, LABELS, LABELS)
+def test_a_further_finding_declaration_or_floor_only_raises(inspection, further, policy, declared, floor, more):
+    before = classify(inspection, policy, declared=declared, floor=floor).label
+    grown = Inspection((*inspection.findings, further), inspection.layers, inspection.detectors, inspection.cut)
+    assert before <= classify(grown, policy, declared=declared, floor=floor).label
+    assert before <= classify(inspection, policy, declared=declared | more, floor=floor).label
+    assert before <= classify(inspection, policy, declared=declared, floor=floor | more).label
+
+
+@given(st.data(), INSPECTIONS, POLICIES, LABELS, LABELS)
+def test_the_order_of_findings_changes_neither_label_nor_reasons(data, inspection, policy, declared, floor):
+    shuffled = tuple(data.draw(st.permutations(inspection.findings)))
+    other = Inspection(shuffled, inspection.layers, inspection.detectors, inspection.cut)
+    one = classify(inspection, policy, declared=declared, floor=floor)
+    two = classify(other, policy, declared=declared, floor=floor)
+    assert one.label == two.label
+    assert told(one) == told(two)
+
+
+@given(FAILURES, POLICIES, LABELS, LABELS)
+def test_a_failure_counts_as_unread(failure, policy, declared, floor):
+    classified = classify(failure, policy, declared=declared, floor=floor)
+    assert policy.unknown <= classified.label
+    assert "unread" in {reason.code for reason in classified.reasons}
+
+
+@given(INSPECTIONS, POLICIES)
+def test_findings_that_were_cut_count_as_unread(inspection, policy):
+    cut = Inspection(inspection.findings, inspection.layers, inspection.detectors, cut=True)
+    assert policy.unknown <= classify(cut, policy).label
+
+
+@given(FINDINGS, LABELS)
+def test_a_finding_that_no_row_maps_is_unknown_and_not_nothing(finding, unknown):
+    assert classify(Inspection((finding,)), Policy(unknown=unknown)).label == unknown
+
+
+@given(st.one_of(INSPECTIONS, FAILURES), POLICIES, LABELS, LABELS)
+def test_every_label_above_public_has_a_reason_and_reasons_are_bounded(inspection, policy, declared, floor):
+    classified = classify(inspection, policy, declared=declared, floor=floor)
+    assert bool(classified.reasons) or classified.label == PUBLIC
+    assert len(classified.reasons) <= MOST_REASONS
+    for reason in classified.reasons:
+        assert reason.code
+        assert reason.rule
+        assert reason.fact
+        assert reason.fix
+
+
+@given(INSPECTIONS, POLICIES)
+def test_a_reason_never_tells_a_key_of_the_callers_own(inspection, policy):
+    assert all("Jean Dupont" not in reason.fact for reason in classify(inspection, policy).reasons)
+
+
+def test_a_details_own_row_goes_before_its_types():
+    policy = Policy(map={"MARK": Label(Level.CONFIDENTIAL), "MARK:tlp-clear": PUBLIC})
+    clear = Finding("MARK", "", 0, 9, 0.9, "mark", "tlp-clear")
+    other = Finding("MARK", "", 0, 9, 0.9, "mark", "confidential")
+    assert label_of(clear, policy) == PUBLIC
+    assert label_of(other, policy) == Label(Level.CONFIDENTIAL)
+
+
+def test_a_reason_names_type_count_and_first_place():
+    policy = Policy(map={"IBAN": Label(Level.CONFIDENTIAL)})
+    seen = Inspection(tuple(Finding("IBAN", f"/messages/{n}/content", 0, 9, 0.9, "iban") for n in (3, 1, 2)))
+    (reason,) = classify(seen, policy).reasons
+    assert reason.fact == "3 findings of IBAN, the first in /messages/1/content: `confidential`."
+
+
+def test_more_causes_than_are_listed_are_counted():
+    findings = tuple(Finding("MARK", "", 0, 1, 0.9, "mark", f"mark-{n}") for n in range(MOST_REASONS + 5))
+    policy = Policy(map={"MARK": Label(Level.INTERNAL)})
+    classified = classify(Inspection(findings), policy, floor=Label(Level.CONFIDENTIAL))
+    assert len(classified.reasons) == MOST_REASONS
+    assert classified.reasons[0].code == "floor"
+    assert (classified.reasons[-1].code, classified.reasons[-1].fact[:2]) == ("more", "7 ")
+
+
+def test_nothing_found_declared_or_required_is_public():
+    assert classify(Inspection(layers=("patterns",)), Policy()).label == PUBLIC

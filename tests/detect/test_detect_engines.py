@@ -1,0 +1,88 @@
+"""Which engine runs changes the speed, never a finding."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from douane.config import detector_rules
+from douane.detect.scanner import Scanner
+from douane.errors import ConfigurationError
+
+TEXTS = Path(__file__).parent.parent / "corpus" / "detect" / "texts"
+PIECES = [
+    "jean.dupont@exemple.fr",
+    "a.b@",
+    "é@é",
+    "06 12 34 56 78",
+    "+33 6 12",
+    "0612345678",
+    "2 95 10 99 126 111 93",
+    "1 ",
+    "12 ",
+    "253072B07300470",
+    "4970 1012 3456 7893",
+    "4970101234567893",
+    "732 829 320 00074",
+    "FR76 3000 6000 0112 3456 7890 189",
+    "FR40303265045",
+    "BE68",
+    "192.168.1.12",
+    "1.2.3.",
+    "2001:db8::ff00:42:8329",
+    "::",
+    "password: Tr0ub4dor&3",
+    "key=",
+    "secret ",
+    "ghp_" + "aB3" * 13,
+    "eyJ",
+    "CONFIDENTIEL",
+    "TLP:RED",
+    "secret",
+    "phone: 9472 7916",
+    "://a:b1c2d3@h",
+    "Zx9" * 100,
+    "data:image/png;base64,iVBORw0KGgoAAAANSUhEUg==",
+    " ",
+    "\n",
+    "\u00a0",
+    "\u202f",
+    "-",
+    ".",
+    "x",
+    "0",
+    "é",
+    "\x00",
+    "\x01",
+    "\\n",
+    "commande n° ",
+    "€",
+    "(",
+    ")",
+]
+
+
+@pytest.fixture(scope="module", params=["re2", "re"])
+def other(request) -> Scanner:
+    return Scanner(detector_rules(), request.param)
+
+
+@pytest.mark.parametrize("file", sorted(TEXTS.glob("*.txt")), ids=lambda file: file.stem)
+def test_engines_agree_on_the_corpus(scanner, other, file):
+    assert scanner.engine_name == "hyperscan"
+    text = file.read_text()
+    found = scanner.scan(text)
+    assert found.findings
+    assert other.scan(text) == found
+
+
+@given(st.lists(st.one_of(st.sampled_from(PIECES), st.text(max_size=3)), max_size=12))
+def test_engines_agree_on_any_mixture(scanner, other, pieces):
+    text = "".join(pieces)
+    assert other.scan(text) == scanner.scan(text)
+
+
+def test_an_engine_that_is_not_there_is_refused_by_name():
+    with pytest.raises(ConfigurationError, match="`pcre` is not available"):
+        Scanner(detector_rules(), "pcre")
