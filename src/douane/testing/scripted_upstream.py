@@ -141,6 +141,7 @@ class ScriptedUpstream:
         self.closed = False
         self._addresses = dict(addresses or {})
         self._scripts: dict[str, list[Script]] = {}
+        self._news = asyncio.Event()
 
     def play(self, deployment: str, *script: Script) -> None:
         """Append to the script of a deployment."""
@@ -150,6 +151,12 @@ class ScriptedUpstream:
         """Return the calls that went to a deployment, in order."""
         return tuple(each.call for each in self.sent if each.cleared.deployment.name == deployment)
 
+    async def until_sent(self, count: int) -> None:
+        """Wait until `count` calls were let through."""
+        while len(self.sent) < count:
+            self._news.clear()
+            await self._news.wait()
+
     async def send(self, cleared: Cleared, call: Call, *, total_s: float) -> Answer:
         """Play the next entry of the deployment's script."""
         if digest(call.payload) != cleared.payload_digest:
@@ -157,6 +164,7 @@ class ScriptedUpstream:
         deployment = cleared.deployment
         peer = self._peer(cleared)
         self.sent.append(Sent(cleared, call, total_s))
+        self._news.set()
         script = self._scripts.get(deployment.name)
         if not script:
             raise LookupError(f"no script for deployment `{deployment.name}`")
