@@ -42,6 +42,20 @@ async def drip(wire: Wire, server: Server, parts: Iterable[bytes]) -> None:
         await sweeps(server, 1)
 
 
+def fake_connection() -> tuple[Edge, Connection, FakeTransport]:
+    app = Application(Echo(), probes={})
+    edge = Edge(
+        app.handle,
+        EdgeSettings(hosts=("a.test",)),
+        loop=asyncio.get_running_loop(),
+        request_id=app.request_id,
+        crashed=lambda _fault: None,
+    )
+    connection, transport = Connection(edge), FakeTransport()
+    connection.connection_made(transport)
+    return edge, connection, transport
+
+
 def test_a_connection_that_says_nothing_is_closed_without_a_word() -> None:
     async def scenario() -> None:
         async with serving(head_s=0.05, body_s=FOREVER_S, idle_s=FOREVER_S) as (client, _, _):
@@ -242,16 +256,7 @@ def test_a_client_that_reads_no_answers_gets_no_further_requests_served() -> Non
 
 def test_input_is_not_read_while_an_answer_waits_to_be_read() -> None:
     async def scenario() -> None:
-        app = Application(Echo(), probes={})
-        edge = Edge(
-            app.handle,
-            EdgeSettings(hosts=("a.test",)),
-            loop=asyncio.get_running_loop(),
-            request_id=app.request_id,
-            crashed=lambda _fault: None,
-        )
-        connection, transport = Connection(edge), FakeTransport()
-        connection.connection_made(transport)
+        _, connection, transport = fake_connection()
         connection.data_received(GET)
         connection.pause_writing()
         for _ in range(4):
@@ -362,25 +367,62 @@ def test_what_a_handler_does_after_its_answer_is_not_cancelled_by_a_client_that_
     run(scenario)
 
 
-def test_connections_above_the_bound_get_503_until_one_is_free() -> None:
+def test_connections_above_the_bound_get_503_while_all_others_are_busy() -> None:
     async def scenario() -> None:
-        async with serving(Echo(), max_connections=2) as (client, _, server):
-            first, second = await client.open(GET), await client.open(GET)
-            assert [(await first.answer()).status, (await second.answer()).status] == [200, 200]
+        async with serving(max_connections=2) as (client, _, server):
+            first, second = await client.open(post(b"x" * 9)[:-1]), await client.open(GET[:-2])
+            await until(lambda: [connection.is_idle() for connection in server.edge.connections] == [False] * 2)
             [refused] = await client.exchange(GET)
             assert (refused.status, refused.error["code"]) == (503, "overloaded")
             assert refused.headers["retry-after"] == "1"
-            await first.hang_up()
-            await until(lambda: len(server.edge.connections) == 1)
-            assert (await (await client.open(GET)).answer()).status == 200
+            second.send(GET[-2:])
+            assert (await second.answer()).status == 200
+            first.send(b"x")
+            assert (await first.answer()).status == 200
 
     run(scenario)
+
+
+def test_the_longest_idle_connection_gives_way_to_a_new_one() -> None:
+    async def scenario() -> None:
+        async with serving(max_connections=2, head_s=FOREVER_S, idle_s=FOREVER_S) as (client, _, _):
+            hoarded = await client.open(GET)
+            assert (await hoarded.answer()).status == 200
+            for _ in range(4):
+                silent = await client.open()
+                assert (await (await client.open(GET)).answer()).status == 200
+                assert await hoarded.rest() == b""
+                hoarded = silent
+
+    run(scenario)
+
+
+def test_a_slow_reader_of_a_large_answer_is_not_cut_while_it_reads_a_fair_part_in_time() -> None:
+    async def scenario() -> None:
+        edge, connection, transport = fake_connection()
+        stall = edge.settings.write_stall_s
+        transport.unsent = 1_000_000
+        connection.pause_writing()
+        for unsent in (900_000, 800_000, 100_000, 30_000):
+            transport.unsent = unsent
+            edge.now = connection.stall_deadline
+            connection.expire_stall()
+            assert not transport.aborted
+            assert connection.stall_deadline == edge.now + stall
+        transport.unsent = 29_000
+        connection.expire_stall()
+        assert transport.aborted
+        connection.connection_lost(None)
+
+    asyncio.run(scenario())
 
 
 def test_connections_far_above_the_bound_are_closed_without_a_word() -> None:
     async def scenario() -> None:
         async with serving(max_connections=1, linger_s=FOREVER_S, write_stall_s=FOREVER_S) as (client, _, server):
-            wires = [await client.open() for _ in range(65)]
+            await client.open(b"GET")
+            await until(lambda: [connection.is_idle() for connection in server.edge.connections] == [False])
+            wires = [await client.open() for _ in range(64)]
             await until(lambda: len(server.edge.connections) == 65)
             assert answers(await wires[-1].rest())[0].status == 503
             assert await (await client.open()).rest() == b""

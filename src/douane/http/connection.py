@@ -37,6 +37,7 @@ _UNASKED_BODY_BYTES: Final = 64 * 1024
 _CHUNK_OVERHEAD_BYTES: Final = 64 * 1024
 _CHUNK_OVERHEAD_FACTOR: Final = 8
 _REFUSED_CONNECTIONS: Final = 64
+_LEAST_READ_BYTES: Final = 64 * 1024
 _RESET: Final = struct.pack("ii", 1, 0)
 
 
@@ -72,6 +73,7 @@ class Connection(asyncio.Protocol):
         "_reading_paused",
         "_target",
         "_turn",
+        "_unsent",
         "_wire_bytes",
         "deadline",
         "loop",
@@ -90,7 +92,7 @@ class Connection(asyncio.Protocol):
         self._peer = ""
         self._target = b""
         self._fields: list[tuple[bytes, bytes]] = []
-        self._head_bytes = self._header_bytes = self._wire_bytes = self._dropped = 0
+        self._head_bytes = self._header_bytes = self._wire_bytes = self._dropped = self._unsent = 0
         self._body_started = 0.0
         self._reading_paused = False
         self._drain_waiters: list[asyncio.Future[None]] = []
@@ -105,12 +107,13 @@ class Connection(asyncio.Protocol):
         peer = transport.get_extra_info("peername")
         self._peer = str(peer[0]) if isinstance(peer, tuple) else ""
         open_now = len(edge.connections)
+        has_room = open_now < settings.max_connections or edge.make_room()
         edge.opened(self)
         self.deadline = edge.now + settings.head_s
         if open_now >= settings.max_connections + _REFUSED_CONNECTIONS:
             self._phase = _DROP
             self.transport.abort()
-        elif open_now >= settings.max_connections:
+        elif not has_room:
             self._refuse(refusals.too_many_connections())
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the transport's signature
@@ -126,7 +129,7 @@ class Connection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         self.write_paused = True
-        self.stall_deadline = self._edge.now + self._edge.settings.write_stall_s
+        self._expect_reading()
 
     def resume_writing(self) -> None:
         self.write_paused = False
@@ -281,17 +284,27 @@ class Connection(asyncio.Protocol):
         elif self._phase is _HEAD and self._head_bytes:
             seconds = self._edge.settings.head_s
             self._refuse(refusals.too_slow(f"The request's headers did not arrive within {seconds:g} seconds."))
-        elif self._phase is _IDLE and self.transport.get_write_buffer_size():
-            self.transport.abort()
         else:
             self._close()
+
+    def expire_stall(self) -> None:
+        """Act on a client that does not read: cut it, unless it read a fair part since its deadline was set."""
+        unsent = self.transport.get_write_buffer_size()
+        if unsent and self._unsent - unsent >= _LEAST_READ_BYTES:
+            self._expect_reading()
+        else:
+            self.transport.abort()
 
     def retire(self) -> None:
         """Close if nothing is under way, else after the answer."""
         if self._turn is not None:
             self._turn.keep_alive = False
-        elif self._phase is _IDLE or (self._phase is _HEAD and not self._head_bytes):
+        elif self.is_idle():
             self._close()
+
+    def is_idle(self) -> bool:
+        """Tell whether the client has nothing under way that it could miss."""
+        return self._phase is _IDLE or (self._phase is _HEAD and not self._head_bytes)
 
     # --- inside
 
@@ -380,6 +393,10 @@ class Connection(asyncio.Protocol):
         if turn is not None:
             turn.leave()
 
+    def _expect_reading(self) -> None:
+        self._unsent = self.transport.get_write_buffer_size()
+        self.stall_deadline = self._edge.now + self._edge.settings.write_stall_s
+
     def _close_after_answer(self) -> None:
         if self._phase is _BUSY:
             self._close()
@@ -389,7 +406,7 @@ class Connection(asyncio.Protocol):
     def _close(self) -> None:
         self._phase = _DROP
         self.deadline = _NEVER
-        self.stall_deadline = self._edge.now + self._edge.settings.write_stall_s
+        self._expect_reading()
         self.transport.close()
 
     def _linger(self) -> None:
@@ -397,7 +414,7 @@ class Connection(asyncio.Protocol):
         edge = self._edge
         self._phase = _DROP
         self.deadline = edge.now + edge.settings.linger_s
-        self.stall_deadline = edge.now + edge.settings.write_stall_s
+        self._expect_reading()
         if not self.transport.is_closing():
             self._read_on()
             self.transport.write_eof()

@@ -30,8 +30,14 @@ class Watched(Protocol):
     def expire(self) -> None:
         """Act on `deadline`."""
 
+    def expire_stall(self) -> None:
+        """Act on `stall_deadline`."""
+
     def retire(self) -> None:
         """Close if nothing is under way, else after the answer."""
+
+    def is_idle(self) -> bool:
+        """Tell whether the client has nothing under way that it could miss."""
 
 
 class Edge:
@@ -55,7 +61,7 @@ class Edge:
         self.request_id = request_id
         self.crashed = crashed
         self.hosts = KnownHosts(settings.hosts)
-        self.connections: set[Watched] = set()
+        self.connections: dict[Watched, None] = {}
         self.tasks: set[asyncio.Task[Any]] = set()
         self.waiting_bytes = 0
         self.draining = False
@@ -66,7 +72,7 @@ class Edge:
 
     def opened(self, connection: Watched) -> None:
         """Take note of a connection."""
-        self.connections.add(connection)
+        self.connections[connection] = None
         if self._sweeper is None:
             self.quiet.clear()
             self.now = self.loop.time()
@@ -74,7 +80,7 @@ class Edge:
 
     def closed(self, connection: Watched) -> None:
         """Forget a connection."""
-        self.connections.discard(connection)
+        self.connections.pop(connection, None)
         if not self.connections and self._sweeper is not None:
             self._sweeper.cancel()
             self._sweeper = None
@@ -90,6 +96,13 @@ class Edge:
         if not task.cancelled() and (fault := task.exception()) is not None:
             self.crashed(fault)
         self._settle_down()
+
+    def make_room(self) -> bool:
+        """Close the oldest idle connection; False where there is none. Hoarders of connections lose theirs first."""
+        idle = next((connection for connection in self.connections if connection.is_idle()), None)
+        if idle is not None:
+            idle.retire()
+        return idle is not None
 
     def drain(self) -> None:
         """Take no further request: idle connections close now, the others after their answer."""
@@ -113,4 +126,4 @@ class Edge:
             if now >= connection.deadline:
                 connection.expire()
             if now >= connection.stall_deadline:
-                connection.transport.abort()
+                connection.expire_stall()

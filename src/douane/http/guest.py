@@ -45,7 +45,7 @@ class Visit:
         self._body: bytes | None = None
         self._task: asyncio.Task[Any] | None = asyncio.current_task()
         self._watcher: asyncio.Task[None] | None = None
-        self.started = self.ended = self.gone = self.wants_cut = False
+        self.started = self.ended = self.gone = False
 
     async def read(self) -> bytes:
         """Return the whole body. Raises TooLarge, RequestTimeout, ClientGone."""
@@ -86,8 +86,7 @@ class Visit:
         await self._send({"type": "http.response.body", "body": b"", "more_body": False})
 
     def cut(self) -> None:
-        """Have the application leave by `Cut`."""
-        self.wants_cut = not self.ended
+        """Do nothing: whatever was not ended leaves the application by `Cut`."""
 
     async def close(self) -> None:
         """End the watcher."""
