@@ -60,15 +60,16 @@ def _one(store: sqlite3.Connection, query: str) -> int:
 
 
 def _walk(store: sqlite3.Connection) -> tuple[int, int]:
-    """Recompute every hash; count receipts, and those that don't follow from the one before."""
+    """Recompute every hash; count receipts, and those that don't follow from the one before, or from the stored head."""
     receipts = breaks = 0
+    heads = dict(store.execute("select id, last_hash from chains").fetchall())
     rows = store.execute("select chain, seq, hash, body from receipts order by chain, seq")
-    for _, chain in groupby(rows, key=lambda row: row[0]):
-        before, expected = GENESIS, 0
-        for _, seq, stored, body in chain:
+    for name, chain in groupby(rows, key=lambda row: row[0]):
+        before = GENESIS
+        for expected, (_, seq, stored, body) in enumerate(chain, 1):
             text = body if isinstance(body, bytes) else body.encode()
             receipts += 1
-            expected = expected + 1 if receipts > 1 and expected else seq
             breaks += orjson.loads(text)["before"] != before or sha256(text).hexdigest() != stored or seq != expected
             before = stored
+        breaks += heads.get(name) != before
     return receipts, breaks

@@ -11,7 +11,9 @@ from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 
-from bench.peers.catalogue import PEERS
+from bench.disk import durable_writes_ms
+from bench.measure import percentile
+from bench.peers.catalogue import OUT, PEERS
 from bench.peers.launch import on_path
 from bench.row import Row
 
@@ -28,10 +30,12 @@ def machine() -> dict[str, str]:
     memory_kb = next(
         int(line.split()[1]) for line in Path("/proc/meminfo").read_text().splitlines() if "MemTotal" in line
     )
+    writes = durable_writes_ms(OUT, 100)
     return {
         "processor": f"{model}, {os.cpu_count()} cores",
         "memory": f"{memory_kb * 1024 / 1e9:.0f} GB",
         "system": f"{platform.system()} {platform.release()}",
+        "durable write of 8 KB": f"p50 {percentile(writes, 0.5):.2f} ms, p99 {percentile(writes, 0.99):.2f} ms",
         "load before the run": " ".join(f"{value:.2f}" for value in os.getloadavg()),
         "Python": f"{platform.python_version()} ({sys.implementation.name})",
         "CONFIG_ARGS": _config_args(),

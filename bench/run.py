@@ -8,6 +8,7 @@ Exit status 1 where a budget is broken.
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -31,12 +32,13 @@ CASES: tuple[tuple[str, str, Case], ...] = (
     ("open", "A thousand open streams", cases_hold.open_streams),
 )
 ALONE = ("begin", "classify")
+BUSY = "Ratios of CPU stand; latencies, starts and requests per second are worse than on a quiet one."
 
 
 def arguments(words: Sequence[str]) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--date", default="", help="the day to write into the results; none: RESULTS.md is left alone")
+    parser.add_argument("--date", default="", help="the day to write into RESULTS.md, which only a whole run writes")
     parser.add_argument("--peers", default="", help=f"`all`, or names beside nginx and bare, of: {', '.join(PEERS)}")
     parser.add_argument(
         "--only", default="", help=f"cases, of: {', '.join([name for name, _, _ in CASES])}, {', '.join(ALONE)}"
@@ -79,7 +81,7 @@ def main(words: Sequence[str]) -> int:
     subprocess.run(["make", "-s", "-C", str(HERE / "load")], check=True)
     only = set(asked.only.split(",")) - {""} or {name for name, _, _ in CASES} | set(ALONE)
     facts, sections, table = report.machine(), [], []
-    notes: list[str] = []
+    notes = [f"The machine was busy with other work before the run. {BUSY}"] if os.getloadavg()[0] > 1 else []
     measured = {name for name, _, _ in CASES} & only
     if "begin" in only and asked.subject == "douane":
         collect("Start and idle memory", cases_time.begin(asked.douane, 3), sections)
@@ -110,8 +112,8 @@ def finish(
 ) -> int:
     """Write the page and say how it went."""
     failed = [row for _, rows in sections for row in rows if row.verdict == "FAIL"]
-    if asked.date:
-        repeat = "make bench" + (f" PEERS={asked.peers}" if asked.peers else "")
+    if asked.date and asked.subject == "douane" and not (asked.only or asked.quick):
+        repeat = "make bench" + (f' ARGS="--peers {asked.peers}"' if asked.peers else "")
         report.write(
             report.RESULTS, date=asked.date, facts=facts, sections=sections, peers=table, repeat=repeat, notes=notes
         )
