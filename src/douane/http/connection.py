@@ -16,9 +16,6 @@ What a head may say is `douane.http.rules`; how an answer is written, `douane.ht
 from __future__ import annotations
 
 import asyncio
-import math
-import socket
-import struct
 from enum import Enum
 from typing import Any, Final, cast
 
@@ -27,18 +24,16 @@ import httptools
 from douane.errors import DouaneError
 from douane.gateway.head import Head
 from douane.http import refusals
+from douane.http.channel import NEVER, Channel
 from douane.http.edge import Edge
 from douane.http.response import error_page, head_bytes
 from douane.http.rules import body_too_large, check_headers, check_line, split_target
 from douane.http.turn import Turn
 
-_NEVER: Final = math.inf
 _UNASKED_BODY_BYTES: Final = 64 * 1024
 _CHUNK_OVERHEAD_BYTES: Final = 64 * 1024
 _CHUNK_OVERHEAD_FACTOR: Final = 8
 _REFUSED_CONNECTIONS: Final = 64
-_LEAST_READ_BYTES: Final = 64 * 1024
-_RESET: Final = struct.pack("ii", 1, 0)
 
 
 class Phase(Enum):
@@ -56,48 +51,33 @@ class Phase(Enum):
 _HEAD, _BODY, _BUSY, _IDLE, _DROP = Phase.HEAD, Phase.BODY, Phase.BUSY, Phase.IDLE, Phase.DROP
 
 
-class Connection(asyncio.Protocol):
+class Connection(Channel):
     """One client's connection."""
 
     __slots__ = (
         "_body_started",
-        "_drain_waiters",
         "_dropped",
-        "_edge",
         "_fields",
         "_head_bytes",
         "_header_bytes",
         "_parser",
         "_peer",
         "_phase",
-        "_reading_paused",
         "_target",
         "_turn",
-        "_unsent",
         "_wire_bytes",
-        "deadline",
-        "loop",
-        "stall_deadline",
-        "transport",
-        "write_paused",
     )
 
     def __init__(self, edge: Edge) -> None:
-        self._edge = edge
-        self.loop = edge.loop
-        self.transport: asyncio.Transport
+        super().__init__(edge)
         self._parser: Any = httptools.HttpRequestParser(self)
         self._phase = _HEAD
         self._turn: Turn | None = None
         self._peer = ""
         self._target = b""
         self._fields: list[tuple[bytes, bytes]] = []
-        self._head_bytes = self._header_bytes = self._wire_bytes = self._dropped = self._unsent = 0
+        self._head_bytes = self._header_bytes = self._wire_bytes = self._dropped = 0
         self._body_started = 0.0
-        self._reading_paused = False
-        self._drain_waiters: list[asyncio.Future[None]] = []
-        self.write_paused = False
-        self.deadline = self.stall_deadline = _NEVER
 
     # --- from the transport
 
@@ -127,18 +107,10 @@ class Connection(asyncio.Protocol):
         self._phase = _DROP
         self._leave()
 
-    def pause_writing(self) -> None:
-        self.write_paused = True
-        self._expect_reading()
-
     def resume_writing(self) -> None:
-        self.write_paused = False
+        super().resume_writing()
         if self._phase is not _DROP or self._turn is not None:
-            self.stall_deadline = _NEVER
-        for waiter in self._drain_waiters:
-            if not waiter.done():
-                waiter.set_result(None)
-        self._drain_waiters.clear()
+            self.stall_deadline = NEVER
         if self._phase is _IDLE:
             self._read_on()
 
@@ -234,12 +206,12 @@ class Connection(asyncio.Protocol):
             self._fail(refusals.too_many_bytes())
         elif turn.received > _UNASKED_BODY_BYTES and not turn.wanted:
             self._pause_reading()
-            self.deadline = _NEVER
+            self.deadline = NEVER
 
     def on_message_complete(self) -> None:
         if self._phase is _BODY and self._turn is not None:
             self._phase = _BUSY
-            self.deadline = _NEVER
+            self.deadline = NEVER
             self._read_on()
             self._turn.complete()
 
@@ -250,12 +222,6 @@ class Connection(asyncio.Protocol):
             self._read_on()
             self._body_started = self._edge.now
             self.deadline = self._edge.now + self._edge.settings.body_s
-
-    async def drained(self) -> None:
-        while self.write_paused:
-            waiter = self.loop.create_future()
-            self._drain_waiters.append(waiter)
-            await waiter
 
     def answered(self, turn: Turn) -> None:
         self._turn = None
@@ -270,6 +236,7 @@ class Connection(asyncio.Protocol):
     def cut(self, turn: Turn) -> None:
         self._turn = None
         if turn.http_1_0 and turn.started:
+            self._phase = _DROP
             self._reset()
         else:
             self._close_after_answer()
@@ -278,7 +245,7 @@ class Connection(asyncio.Protocol):
 
     def expire(self) -> None:
         """Act on a deadline of the input."""
-        self.deadline = _NEVER
+        self.deadline = NEVER
         if self._phase is _BODY and self._turn is not None:
             self._expire_body(self._turn)
         elif self._phase is _HEAD and self._head_bytes:
@@ -286,14 +253,6 @@ class Connection(asyncio.Protocol):
             self._refuse(refusals.too_slow(f"The request's headers did not arrive within {seconds:g} seconds."))
         else:
             self._close()
-
-    def expire_stall(self) -> None:
-        """Act on a client that does not read: cut it, unless it read a fair part since its deadline was set."""
-        unsent = self.transport.get_write_buffer_size()
-        if unsent and self._unsent - unsent >= _LEAST_READ_BYTES:
-            self._expect_reading()
-        else:
-            self.transport.abort()
 
     def retire(self) -> None:
         """Close if nothing is under way, else after the answer."""
@@ -362,7 +321,7 @@ class Connection(asyncio.Protocol):
     def _fail(self, error: DouaneError) -> None:
         """End the body of the request under way by an error, which its handler answers."""
         self._phase = _DROP
-        self.deadline = _NEVER
+        self.deadline = NEVER
         self._read_on()
         if self._turn is not None:
             self._turn.fail(error)
@@ -393,10 +352,6 @@ class Connection(asyncio.Protocol):
         if turn is not None:
             turn.leave()
 
-    def _expect_reading(self) -> None:
-        self._unsent = self.transport.get_write_buffer_size()
-        self.stall_deadline = self._edge.now + self._edge.settings.write_stall_s
-
     def _close_after_answer(self) -> None:
         if self._phase is _BUSY:
             self._close()
@@ -405,33 +360,8 @@ class Connection(asyncio.Protocol):
 
     def _close(self) -> None:
         self._phase = _DROP
-        self.deadline = _NEVER
-        self._expect_reading()
-        self.transport.close()
+        self._close_both_sides()
 
     def _linger(self) -> None:
-        """Close our side, and drop input until the client closes its own: a reset would take our answer from it."""
-        edge = self._edge
         self._phase = _DROP
-        self.deadline = edge.now + edge.settings.linger_s
-        self._expect_reading()
-        if not self.transport.is_closing():
-            self._read_on()
-            self.transport.write_eof()
-
-    def _reset(self) -> None:
-        transport_socket: socket.socket | None = self.transport.get_extra_info("socket")
-        if transport_socket is not None:
-            transport_socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-        self._phase = _DROP
-        self.transport.abort()
-
-    def _pause_reading(self) -> None:
-        if not self._reading_paused and not self.transport.is_closing():
-            self._reading_paused = True
-            self.transport.pause_reading()
-
-    def _read_on(self) -> None:
-        if self._reading_paused and not self.transport.is_closing():
-            self._reading_paused = False
-            self.transport.resume_reading()
+        self._close_our_side()
