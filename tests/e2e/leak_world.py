@@ -34,7 +34,16 @@ from douane.testing.client import GivenBody, RecordingSink, post
 from douane.testing.clock import FrozenClock, SequenceIds
 from douane.testing.in_memory_ledger import InMemoryLedger
 from douane.testing.keys import StaticKeys, StaticSnapshots, digest_of
-from douane.testing.scripted_upstream import Fault, Reply, ScriptedUpstream, Step, failure, json_reply, sse_reply, timeout
+from douane.testing.scripted_upstream import (
+    Fault,
+    Reply,
+    ScriptedUpstream,
+    Step,
+    failure,
+    json_reply,
+    sse_reply,
+    timeout,
+)
 from douane.testing.telemetry import SilentTelemetry
 from douane.wire.call import Call
 from douane.wire.kinds import registry

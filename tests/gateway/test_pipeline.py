@@ -10,7 +10,6 @@ from typing import Any
 
 import orjson
 import pytest
-
 from leak_world import (
     PATHS,
     SECRET,
@@ -29,11 +28,11 @@ from douane.core.finding import Inspection
 from douane.core.label import Clearance, Label, Level
 from douane.core.traffic.snapshot import Budget, Key, Limits, Route, Snapshot
 from douane.core.zone import Zone
-from douane.gateway.head import Head
 from douane.testing.client import GivenBody, RecordingSink, post
 from douane.testing.keys import StaticKeys, digest_of
 from douane.testing.scripted_upstream import Fault, Reply, failure, json_reply, sse_reply, timeout
 from douane.testing.telemetry import GivenInspector
+from douane.wire.head import Head
 
 CHAT = body_of("chat", "text", "hi", stream=False)
 STREAM = body_of("chat", "text", "hi", stream=True)

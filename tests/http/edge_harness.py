@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 import httptools
 import uvloop
 
-from douane.gateway.head import Body, Head, Sink
 from douane.http.app import Application
 from douane.http.server import Server
 from douane.http.settings import EdgeSettings
+from douane.wire.head import Body, Head, Sink
 
 PATIENCE_S = 20.0
 """How long a test waits for what must happen. Nothing asserts how long it took."""

@@ -12,11 +12,11 @@ import pytest
 from edge_harness import GET, HOSTS, Echo, Script, answers, post, run, serving, soon, until
 
 from douane.errors import ConfigurationError
-from douane.gateway.head import Body, Head, Sink
 from douane.http.app import Application, reading_page
 from douane.http.hosts import KnownHosts, host_name
 from douane.http.server import Server, serve
 from douane.http.settings import EdgeSettings
+from douane.wire.head import Body, Head, Sink
 
 
 def app_with(**more: Any) -> Application:

@@ -22,12 +22,12 @@ from edge_harness import (
 )
 
 from douane.errors import DouaneError, RateLimited, Unauthenticated
-from douane.gateway.head import Body, Head, Sink
 from douane.http.app import Application
 from douane.http.connection import Connection
 from douane.http.edge import Edge
 from douane.http.response import error_page, head_bytes
 from douane.http.settings import EdgeSettings
+from douane.wire.head import Body, Head, Sink
 
 TEN_MB = 10_000_000
 

@@ -23,12 +23,12 @@ from edge_harness import (
     until,
 )
 
-from douane.gateway.head import Body, ClientGone, Head, Sink
 from douane.http.app import Application
 from douane.http.connection import Connection
 from douane.http.edge import Edge
 from douane.http.server import Server
 from douane.http.settings import EdgeSettings
+from douane.wire.head import Body, ClientGone, Head, Sink
 
 FOREVER_S = 3600.0
 

@@ -13,9 +13,9 @@ import uvicorn
 from edge_harness import GET, HOSTS, Client, Echo, Script, answers, post, run, serving, soon, until
 
 from douane.errors import RateLimited
-from douane.gateway.head import Body, Head, Sink
 from douane.http.app import Application
 from douane.http.settings import EdgeSettings
+from douane.wire.head import Body, Head, Sink
 
 
 @pytest.fixture(autouse=True)

@@ -6,8 +6,8 @@ from hashlib import sha256
 
 from douane.core.traffic.snapshot import Key
 from douane.errors import Unauthenticated
-from douane.gateway.head import Head
 from douane.ports import Clock, Keys
+from douane.wire.head import Head
 
 _MAX_SECRET_BYTES = 512
 

@@ -9,7 +9,7 @@ from douane.core.label import COMPARTMENTS, PUBLIC, Label, Level
 from douane.core.traffic.routing import Wish
 from douane.core.traffic.snapshot import Snapshot
 from douane.errors import DouaneError, InvalidRequest
-from douane.gateway.head import Head
+from douane.wire.head import Head
 
 _TOKEN = re.compile(r"[\x21-\x7e]{1,256}\Z")
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}\Z")

@@ -9,9 +9,9 @@ from douane.core.traffic.routing import Need
 from douane.core.traffic.snapshot import Key, Route, Snapshot
 from douane.gateway.declare import NOTHING, Declaration
 from douane.gateway.ending import Ending
-from douane.gateway.head import Headers
 from douane.ports import Reservation
 from douane.wire.call import Ask
+from douane.wire.head import Headers
 
 
 class Exchange:

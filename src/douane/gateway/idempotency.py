@@ -14,7 +14,7 @@ from typing import Final
 
 from douane.core.label import Label
 from douane.errors import IdempotencyConflict
-from douane.gateway.head import Headers
+from douane.wire.head import Headers
 
 _MOST_ENTRIES: Final = 4096
 _MOST_BYTES: Final = 32 * 1024 * 1024

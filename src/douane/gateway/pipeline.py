@@ -33,13 +33,13 @@ from douane.gateway.declare import read_declaration
 from douane.gateway.dispatch import Departure, Dispatcher
 from douane.gateway.ending import Ending
 from douane.gateway.exchange import Exchange
-from douane.gateway.head import Body, ClientGone, Head, Headers, Sink
 from douane.gateway.idempotency import IdempotencyBook
 from douane.gateway.relay import AttemptFailed, relay_stream, relay_whole
 from douane.gateway.settle import Settler
 from douane.ports import Clock, Ids, Inspector, Keys, Ledger, LimitBook, Snapshots, Telemetry, Upstream
 from douane.wire.call import Ask
 from douane.wire.error_body import error_body, error_headers
+from douane.wire.head import Body, ClientGone, Head, Headers, Sink
 from douane.wire.kinds.kind import Kind
 from douane.wire.models_list import models_list
 from douane.wire.need import need_of

@@ -16,10 +16,10 @@ from douane.errors import DouaneError, InvalidRequest, RateLimited, UpstreamFail
 from douane.gateway.dispatch import Sent
 from douane.gateway.ending import Ending
 from douane.gateway.exchange import Exchange
-from douane.gateway.head import Headers, Sink
 from douane.ports import Clock
 from douane.wire.call import Fault, Usage
 from douane.wire.error_body import stream_error_event
+from douane.wire.head import Headers, Sink
 
 _MAX_ANSWER_BYTES: Final = 64 * 1024 * 1024
 _MAX_FAULT_BYTES: Final = 256 * 1024

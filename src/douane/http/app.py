@@ -18,13 +18,13 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any, Final, Protocol
 
 from douane.errors import DouaneError, Internal, MethodNotAllowed, NotFound
-from douane.gateway.head import Body, ClientGone, Head, Sink
 from douane.http.guest import Cut, Visit
 from douane.http.hosts import KnownHosts
 from douane.http.mount import ASGIApp, Receive, Send, run_asgi
 from douane.http.response import Headers, Page, error_page
 from douane.http.rules import check_headers, split_target
 from douane.http.settings import EdgeSettings
+from douane.wire.head import Body, ClientGone, Head, Sink
 
 Probe = Callable[[Head], Page]
 

@@ -22,13 +22,13 @@ from typing import Any, Final, cast
 import httptools
 
 from douane.errors import DouaneError
-from douane.gateway.head import Head
 from douane.http import refusals
 from douane.http.channel import NEVER, Channel
 from douane.http.edge import Edge
 from douane.http.response import error_page, head_bytes
 from douane.http.rules import body_too_large, check_headers, check_line, split_target
 from douane.http.turn import Turn
+from douane.wire.head import Head
 
 _UNASKED_BODY_BYTES: Final = 64 * 1024
 _CHUNK_OVERHEAD_BYTES: Final = 64 * 1024

@@ -13,9 +13,9 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 
-from douane.gateway.head import Body, Head, Sink
 from douane.http.hosts import KnownHosts
 from douane.http.settings import EdgeSettings
+from douane.wire.head import Body, Head, Sink
 
 Handler = Callable[[Head, Body, Sink], Coroutine[Any, Any, None]]
 

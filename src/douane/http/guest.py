@@ -12,10 +12,10 @@ import asyncio
 from typing import Any
 
 from douane.errors import RequestTimeout
-from douane.gateway.head import ClientGone, Headers
 from douane.http.mount import Message, Receive, Send
 from douane.http.rules import body_too_large
 from douane.http.settings import EdgeSettings
+from douane.wire.head import ClientGone, Headers
 
 
 class Cut(Exception):

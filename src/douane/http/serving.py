@@ -14,12 +14,12 @@ from douane import __version__
 from douane.bootstrap import House, Start
 from douane.config import ServerSettings
 from douane.errors import ConfigurationErrors, DouaneError
-from douane.gateway.head import Head
 from douane.http.admin_house import admin_of
 from douane.http.app import Application, Probe, reading_page
 from douane.http.response import Page
 from douane.http.server import Address, serve
 from douane.http.settings import EdgeSettings
+from douane.wire.head import Head
 
 
 def run_house(start: Start, *, host: str | None, port: int | None) -> None:

@@ -16,8 +16,8 @@ import asyncio
 from typing import Any, Final, Protocol
 
 from douane.errors import DouaneError
-from douane.gateway.head import ClientGone, Headers
 from douane.http.response import head_bytes
+from douane.wire.head import ClientGone, Headers
 
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 _LAST_CHUNK: Final = b"0\r\n\r\n"

@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from douane.gateway.head import Head, Headers
+from douane.wire.head import Head, Headers
 
 
 def post(path: str, secret: str, headers: Mapping[str, str] | None = None) -> Head:

@@ -20,7 +20,14 @@ from douane.core.reason import Reason
 from douane.core.traffic.clearance import Passage, Revocations, refusal
 from douane.core.traffic.latency import UNKNOWN_CONDITION, Condition
 from douane.core.traffic.snapshot import Key, Route, Snapshot, Strategy
-from douane.errors import DouaneError, ForbiddenRoute, LabelNotCleared, NoClearedDeployment, Unauthenticated, Unsupported
+from douane.errors import (
+    DouaneError,
+    ForbiddenRoute,
+    LabelNotCleared,
+    NoClearedDeployment,
+    Unauthenticated,
+    Unsupported,
+)
 
 _KEY_CODES = frozenset({"key_revoked", "key_expired"})
 _LABEL_CODES = frozenset({"label_not_cleared", "zone_not_in_key"})
