@@ -31,7 +31,7 @@ class Classifier:
             exchange.inspection,
             exchange.snapshot.policy,
             declared=exchange.declaration.label,
-            floor=exchange.key.floor | exchange.label,
+            floor=exchange.key.floor,
         )
-        exchange.label = classified.label
+        exchange.label = exchange.label | classified.label
         exchange.reasons = classified.reasons
