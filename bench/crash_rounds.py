@@ -19,8 +19,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 COLUMNS = (
-    "victim", "in_flight", "acknowledged", "refused", "lost", "left_unwritten", "not_settled_once", "wrong_state", "open",
-    "sums_apart", "unknown", "complete_but_unknown", "verdict",
+    "victim", "in_flight", "acknowledged", "refused", "lost", "left_unwritten", "not_settled_once", "wrong_state",
+    "open", "sums_apart", "unknown", "complete_but_unknown", "verdict",
 )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Kills a gateway that is at work, starts it again, and compares what clients and upstreams saw with what the ledger has.
+"""Kills a gateway at work, starts it again, and compares what clients and upstreams saw with what the ledger has.
 
 The oracle reads the database with SQL and JSON of its own; the product's verifier is asked beside it.
 
