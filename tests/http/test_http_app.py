@@ -130,6 +130,21 @@ def test_a_stopping_server_lets_a_stream_end_and_accepts_nothing_new() -> None:
     run(scenario)
 
 
+def test_a_request_that_was_being_sent_when_the_server_began_to_stop_is_answered_and_told_to_close() -> None:
+    async def scenario() -> None:
+        async with serving(drain_s=20.0) as (client, _, server):
+            half = await client.open(GET[:-2])
+            await until(lambda: [connection.is_idle() for connection in server.edge.connections] == [False])
+            stopping = asyncio.create_task(server.stop())
+            await until(lambda: server.edge.draining)
+            half.send(GET[-2:])
+            [answer] = answers(await half.rest())
+            assert (answer.status, answer.headers["connection"]) == (200, "close")
+            await soon(stopping)
+
+    run(scenario)
+
+
 def test_a_request_that_outlives_the_drain_is_cancelled_cut_and_settled_before_the_shutdown() -> None:
     async def scenario() -> None:
         order: list[str] = []

@@ -224,6 +224,31 @@ def test_a_handler_that_answers_nothing_or_raises_gets_500_in_its_stead_without_
     run(scenario)
 
 
+def test_a_body_reads_the_same_twice_and_an_answer_is_given_once() -> None:
+    async def scenario() -> None:
+        wrong: list[str] = []
+
+        async def handle(head: Head, body: Body, sink: Sink) -> None:
+            assert await body.read() == await body.read() == b"hello" * 20_000
+            for misuse in (sink.write(b"early"), sink.end()):
+                with pytest.raises(RuntimeError):
+                    await misuse
+            await sink.answer(200, (), b"once")
+            for misuse in (sink.answer(200, (), b"twice"), sink.start(200, ()), sink.write(b"late"), sink.end()):
+                with pytest.raises(RuntimeError):
+                    await misuse
+            sink.cut()
+            wrong.append("none")
+
+        async with serving(Script(handle)) as (client, _, _):
+            wire = await client.open(post(b"hello" * 20_000), limit=1 << 20)
+            assert (await wire.answer()).body == b"once"
+            wire.send(SECOND[:10])
+            await until(lambda: wrong == ["none"])
+
+    run(scenario)
+
+
 def test_head_gets_the_headers_of_the_answer_without_its_body() -> None:
     async def scenario() -> None:
         async with serving() as (client, _, _):

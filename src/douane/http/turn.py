@@ -111,11 +111,11 @@ class Turn:
         self._notify()
 
     def leave(self) -> None:
-        """Take note that the client is gone: the handler is cancelled unless its answer was written."""
+        """Take note that the client is gone before its answer was written: the handler is cancelled."""
         self.gone = True
         self._body = b""
         self._notify()
-        if not self.ended and self.task is not None:
+        if self.task is not None:
             self.task.cancel()
 
     def _notify(self) -> None:
