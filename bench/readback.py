@@ -60,7 +60,7 @@ def _one(store: sqlite3.Connection, query: str) -> int:
 
 
 def _walk(store: sqlite3.Connection) -> tuple[int, int]:
-    """Recompute every hash; count receipts, and those that don't follow from the one before, or from the stored head."""
+    """Recompute every hash; count receipts, and those that don't follow from the one before or the stored head."""
     receipts = breaks = 0
     heads = dict(store.execute("select id, last_hash from chains").fetchall())
     rows = store.execute("select chain, seq, hash, body from receipts order by chain, seq")
