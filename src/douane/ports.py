@@ -5,7 +5,7 @@ Each port has a real adapter in `douane.adapters`, a shipped fake in `douane.tes
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
@@ -64,8 +64,11 @@ class Answer(Protocol):
 class Upstream(Protocol):
     """The only way to the outside. It takes nothing that is not cleared."""
 
-    async def send(self, cleared: Cleared, call: Call, *, total_s: float) -> Answer:
+    async def send(self, cleared: Cleared, call: Call, *, total_s: float, confirm: Callable[[], None]) -> Answer:
         """Send the payload to the cleared deployment and return its answer once the head is there.
+
+        `confirm` is called right before the payload's first byte is written, after the last wait, each time that it is
+        written; what it raises ends the exchange with nothing sent.
 
         Checks the payload's digest against the permit, and each resolved address against the permit's zone.
         `total_s` bounds the whole exchange; the deployment's own deadlines bound its parts.

@@ -14,7 +14,7 @@ from douane.core.models.catalogue import Deadlines, Endpoint
 from douane.errors import AddressNotAllowed, ClearanceBroken, UpstreamFailed, UpstreamTimeout
 from douane.testing import hostile_server as hostile
 from douane.testing.hostile_server import HostileServer
-from douane.testing.permits import LOOPBACK_ZONE, permit
+from douane.testing.permits import LOOPBACK_ZONE, permit, still_cleared
 from douane.wire.call import Call
 
 PATH = "/v1/chat/completions"
@@ -52,7 +52,7 @@ class Bench:
     async def send(self, body=BODY, *, total_s=5.0, headers=(("authorization", "Bearer x"),), **permitted):
         permitted.setdefault("endpoint", self.server.endpoint("/v1"))
         call = Call("POST", "/chat/completions", tuple(headers), body)
-        return await self.upstream.send(permit(body, **permitted), call, total_s=total_s)
+        return await self.upstream.send(permit(body, **permitted), call, total_s=total_s, confirm=still_cleared)
 
     async def ask(self, body=BODY, **permitted):
         answer = await self.send(body, **permitted)
@@ -109,7 +109,9 @@ def test_other_bytes_than_the_cleared_ones_are_not_sent_and_no_connection_is_mad
         async with Bench() as bench:
             call = Call("POST", "/chat/completions", (), BODY + b" ")
             with pytest.raises(ClearanceBroken):
-                await bench.upstream.send(permit(BODY, endpoint=bench.server.endpoint()), call, total_s=5)
+                await bench.upstream.send(
+                    permit(BODY, endpoint=bench.server.endpoint()), call, total_s=5, confirm=still_cleared
+                )
             await asyncio.sleep(0)
             assert bench.server.connections == []
 
@@ -448,7 +450,9 @@ def test_an_early_answer_ends_the_call_though_the_request_was_not_taken(run):
         async with unread(b"HTTP/1.1 413 X\r\ncontent-length: 2\r\n\r\n{}") as endpoint:
             upstream = Http1Upstream()
             body = b"x" * (32 * 1024 * 1024)
-            answer = await upstream.send(permit(body, endpoint=endpoint), Call("POST", "/", (), body), total_s=20)
+            answer = await upstream.send(
+                permit(body, endpoint=endpoint), Call("POST", "/", (), body), total_s=20, confirm=still_cleared
+            )
             assert (answer.status, await answer.body(10)) == (413, b"{}")
             await upstream.aclose()
 
@@ -516,7 +520,7 @@ def test_a_request_that_is_not_taken_times_out_while_sending(run):
             body = b"x" * (32 * 1024 * 1024)
             cleared = permit(body, endpoint=endpoint, deadlines=replace(SHORT, first_byte_s=0.4))
             with pytest.raises(UpstreamTimeout) as caught:
-                await Http1Upstream().send(cleared, Call("POST", "/", (), body), total_s=20)
+                await Http1Upstream().send(cleared, Call("POST", "/", (), body), total_s=20, confirm=still_cleared)
             assert caught.value.stage == "send"
 
     run(main)
@@ -551,6 +555,7 @@ def test_a_port_that_nobody_accepts_on_times_out_while_connecting(run):
                 permit(BODY, endpoint=Endpoint("http", "127.0.0.1", port, ""), deadlines=SHORT),
                 Call("POST", "/", (), BODY),
                 total_s=5,
+                confirm=still_cleared,
             )
         assert caught.value.stage == "connect"
         for each in (full, *others):
@@ -729,7 +734,9 @@ def test_a_method_or_path_that_could_change_the_message_is_never_sent(method, pa
         async with HostileServer() as server:
             call = Call(method, path, (), BODY)
             with pytest.raises(UpstreamFailed):
-                await Http1Upstream().send(permit(BODY, endpoint=server.endpoint("")), call, total_s=5)
+                await Http1Upstream().send(
+                    permit(BODY, endpoint=server.endpoint("")), call, total_s=5, confirm=still_cleared
+                )
             assert server.connections == []
 
     asyncio.run(main())

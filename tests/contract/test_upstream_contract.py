@@ -12,7 +12,7 @@ from douane.errors import AddressNotAllowed, ClearanceBroken, UpstreamFailed, Up
 from douane.testing import hostile_server as hostile
 from douane.testing import scripted_upstream as scripted
 from douane.testing.hostile_server import HostileServer
-from douane.testing.permits import PUBLIC_ZONE, permit
+from douane.testing.permits import PUBLIC_ZONE, permit, still_cleared
 from douane.testing.scripted_upstream import ScriptedUpstream
 from douane.wire.call import Call
 
@@ -156,7 +156,7 @@ async def everything(answer):
 def test_an_answer_has_status_headers_body_and_a_peer_whatever_its_status(run, status):
     async def main(world):
         world.answers(status, b'{"a":1}')
-        answer = await world.upstream.send(cleared(world), CALL, total_s=5)
+        answer = await world.upstream.send(cleared(world), CALL, total_s=5, confirm=still_cleared)
         assert answer.status == status
         assert answer.headers["content-type"] == "application/json"
         assert answer.peer == f"127.0.0.1:{world.endpoint().port}"
@@ -170,7 +170,7 @@ def test_a_payload_that_is_not_the_cleared_one_is_never_sent(run):
     async def main(world):
         world.answers(200, b"{}")
         with pytest.raises(ClearanceBroken):
-            await world.upstream.send(cleared(world, b"another"), CALL, total_s=5)
+            await world.upstream.send(cleared(world, b"another"), CALL, total_s=5, confirm=still_cleared)
         assert world.payloads() == []
 
     run(main)
@@ -180,7 +180,7 @@ def test_an_address_outside_of_the_permits_zone_is_never_called(run):
     async def main(world):
         world.answers(200, b"{}")
         with pytest.raises(AddressNotAllowed) as caught:
-            await world.upstream.send(cleared(world, zone=PUBLIC_ZONE), CALL, total_s=5)
+            await world.upstream.send(cleared(world, zone=PUBLIC_ZONE), CALL, total_s=5, confirm=still_cleared)
         assert caught.value.stage == "connect"
         assert world.payloads() == []
 
@@ -191,7 +191,7 @@ def test_chunks_arrive_before_the_answer_has_ended(run):
     async def main(world):
         gate = asyncio.Event()
         world.streams(b"data: 1\n\n", b"data: 2\n\n", gate=gate)
-        answer = await world.upstream.send(cleared(world), CALL, total_s=5)
+        answer = await world.upstream.send(cleared(world), CALL, total_s=5, confirm=still_cleared)
         assert await answer.chunk() == b"data: 1\n\n"
         gate.set()
         assert await everything(answer) == b"data: 2\n\n"
@@ -202,7 +202,7 @@ def test_chunks_arrive_before_the_answer_has_ended(run):
 def test_the_end_is_empty_and_stays_so(run):
     async def main(world):
         world.streams(b"x")
-        answer = await world.upstream.send(cleared(world), CALL, total_s=5)
+        answer = await world.upstream.send(cleared(world), CALL, total_s=5, confirm=still_cleared)
         assert await everything(answer) == b"x"
         assert await answer.chunk() == b""
         answer.abort()
@@ -214,7 +214,7 @@ def test_a_break_before_the_head_is_a_fault_of_send(run):
     async def main(world):
         world.breaks_before_the_head()
         with pytest.raises(UpstreamFailed) as caught:
-            await world.upstream.send(cleared(world), CALL, total_s=5)
+            await world.upstream.send(cleared(world), CALL, total_s=5, confirm=still_cleared)
         assert (caught.value.stage, caught.value.code) == ("head", "upstream_failed")
         assert caught.value.fix
 
@@ -224,7 +224,7 @@ def test_a_break_before_the_head_is_a_fault_of_send(run):
 def test_a_break_within_the_body_is_never_an_end(run):
     async def main(world):
         world.breaks_within_the_body(b"data: 1\n\n")
-        answer = await world.upstream.send(cleared(world), CALL, total_s=5)
+        answer = await world.upstream.send(cleared(world), CALL, total_s=5, confirm=still_cleared)
         assert await answer.chunk() == b"data: 1\n\n"
         for _ in range(2):
             with pytest.raises(UpstreamFailed) as caught:
@@ -238,7 +238,7 @@ def test_silence_before_the_head_is_a_timeout(run):
     async def main(world):
         world.is_silent_before_the_head()
         with pytest.raises(UpstreamTimeout) as caught:
-            await world.upstream.send(cleared(world, deadlines=SHORT), CALL, total_s=5)
+            await world.upstream.send(cleared(world, deadlines=SHORT), CALL, total_s=5, confirm=still_cleared)
         assert (caught.value.stage, caught.value.code) == ("head", "upstream_timeout")
 
     run(main)
@@ -247,7 +247,7 @@ def test_silence_before_the_head_is_a_timeout(run):
 def test_silence_within_the_body_is_a_timeout_after_what_came(run):
     async def main(world):
         world.is_silent_within_the_body(b"data: 1\n\n")
-        answer = await world.upstream.send(cleared(world, deadlines=SHORT), CALL, total_s=5)
+        answer = await world.upstream.send(cleared(world, deadlines=SHORT), CALL, total_s=5, confirm=still_cleared)
         assert await answer.chunk() == b"data: 1\n\n"
         with pytest.raises(UpstreamTimeout) as caught:
             await answer.chunk()
@@ -259,9 +259,9 @@ def test_silence_within_the_body_is_a_timeout_after_what_came(run):
 def test_a_body_above_its_limit_is_a_fault_and_one_at_the_limit_is_not(run):
     async def main(world):
         world.answers(200, b"x" * 100)
-        answer = await world.upstream.send(cleared(world), CALL, total_s=5)
+        answer = await world.upstream.send(cleared(world), CALL, total_s=5, confirm=still_cleared)
         assert len(await answer.body(100)) == 100
-        answer = await world.upstream.send(cleared(world), CALL, total_s=5)
+        answer = await world.upstream.send(cleared(world), CALL, total_s=5, confirm=still_cleared)
         with pytest.raises(UpstreamFailed) as caught:
             await answer.body(99)
         assert caught.value.stage == "body"
@@ -272,7 +272,7 @@ def test_a_body_above_its_limit_is_a_fault_and_one_at_the_limit_is_not(run):
 def test_an_aborted_answer_yields_nothing_more(run):
     async def main(world):
         world.streams(b"1", b"2", gate=asyncio.Event())
-        answer = await world.upstream.send(cleared(world), CALL, total_s=5)
+        answer = await world.upstream.send(cleared(world), CALL, total_s=5, confirm=still_cleared)
         assert await answer.chunk() == b"1"
         answer.abort()
         with pytest.raises(UpstreamFailed):
@@ -285,7 +285,7 @@ def test_an_aborted_answer_yields_nothing_more(run):
 def test_a_cancelled_send_stays_cancelled(run):
     async def main(world):
         world.never_answers()
-        task = asyncio.create_task(world.upstream.send(cleared(world), CALL, total_s=5))
+        task = asyncio.create_task(world.upstream.send(cleared(world), CALL, total_s=5, confirm=still_cleared))
         await world.until_asked()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -297,7 +297,7 @@ def test_a_cancelled_send_stays_cancelled(run):
 def test_a_cancelled_reader_ends_the_answer(run):
     async def main(world):
         world.streams(b"1", b"2", gate=asyncio.Event())
-        answer = await world.upstream.send(cleared(world), CALL, total_s=5)
+        answer = await world.upstream.send(cleared(world), CALL, total_s=5, confirm=still_cleared)
         await answer.chunk()
         task = asyncio.create_task(answer.chunk())
         await asyncio.sleep(0)
@@ -319,10 +319,26 @@ def test_many_calls_at_once_get_their_own_answers(run):
 
         async def one(payload):
             sent = Call("POST", "/chat/completions", (), payload)
-            answer = await world.upstream.send(cleared(world, payload), sent, total_s=10)
+            answer = await world.upstream.send(cleared(world, payload), sent, total_s=10, confirm=still_cleared)
             return await answer.body(100)
 
         payloads = [b"%d" % n for n in range(50)]
         assert await asyncio.gather(*map(one, payloads)) == payloads
+
+    run(main)
+
+
+def test_a_permit_that_no_longer_holds_at_the_last_moment_sends_nothing(run):
+    async def main(world):
+        world.answers(200, b"{}")
+
+        def withdrawn():
+            raise ClearanceBroken("It was withdrawn.", "Ask again.")
+
+        with pytest.raises(ClearanceBroken):
+            await world.upstream.send(cleared(world), CALL, total_s=5, confirm=withdrawn)
+        assert world.payloads() == []
+        answer = await world.upstream.send(cleared(world), CALL, total_s=5, confirm=still_cleared)
+        assert await answer.body(100) == b"{}"
 
     run(main)

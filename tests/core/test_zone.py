@@ -33,6 +33,8 @@ def test_a_zone_off_the_premises_without_networks_dials_public_addresses(text: s
 def test_a_zone_is_held_to_the_networks_that_it_names() -> None:
     held = zone("10.0.0.0/8", "fd00::/8")
     assert held.admits(ip_address("10.9.9.9"))
+    assert zone("10.0.0.0/8", premises=True).admits(ip_address("10.9.9.9"))
+    assert not zone("10.0.0.0/8", premises=True).admits(ip_address("11.9.9.9"))
     assert held.admits(ip_address("::ffff:10.9.9.9"))
     assert held.admits(ip_address("fd00::1"))
     assert not held.admits(ip_address("11.0.0.1"))

@@ -101,10 +101,13 @@ class WatchedUpstream(ScriptedUpstream):
     def __init__(self) -> None:
         super().__init__()
         self.world: World
+        self.meanwhile: Callable[[], None] = lambda: None
         self.arrivals: Counter[str] = Counter()
 
-    async def send(self, cleared: Cleared, call: Call, *, total_s: float) -> Answer:
+    async def send(self, cleared: Cleared, call: Call, *, total_s: float, confirm: Callable[[], None]) -> Answer:
         world = self.world
+        self.meanwhile()
+        confirm()
         current = world.snapshots.snapshot
         deployment = current.deployments.get(cleared.deployment.name)
         zone = current.zones[deployment.zone] if deployment is not None else None
@@ -116,7 +119,7 @@ class WatchedUpstream(ScriptedUpstream):
         elif not zone.premises and not world.ledger.intents:
             world.unwritten += 1
         self.arrivals[cleared.deployment.zone] += 1
-        return await super().send(cleared, call, total_s=total_s)
+        return await super().send(cleared, call, total_s=total_s, confirm=lambda: None)
 
 
 def oracle_permits(zone: Zone, level: int, compartments: frozenset[str]) -> bool:
@@ -281,7 +284,9 @@ def good(endpoint: str, *, stream: bool) -> Reply:
         return json_reply(
             orjson.dumps({"id": "x", "object": kind, "created": 1, "model": "m", "choices": [choice], "usage": usage})
         )
-    return sse_reply(piece(endpoint, "o"), piece(endpoint, "k", "stop"), _event({"usage": usage}, kind), b"data: [DONE]\n\n")
+    return sse_reply(
+        piece(endpoint, "o"), piece(endpoint, "k", "stop"), _event({"usage": usage}, kind), b"data: [DONE]\n\n"
+    )
 
 
 def piece(endpoint: str, text: str, finish: str | None = None) -> bytes:

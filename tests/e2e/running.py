@@ -117,7 +117,13 @@ def cli(*arguments: str, data: Path | None = None, stdin: bytes = b"", cwd: Path
     """Run a command to its end; return what it printed."""
     more = ["--data", str(data)] if data is not None else []
     done = subprocess.run(
-        [*COMMAND, *arguments, *more], input=stdin, capture_output=True, check=True, timeout=120, cwd=cwd, env=os.environ
+        [*COMMAND, *arguments, *more],
+        input=stdin,
+        capture_output=True,
+        check=True,
+        timeout=120,
+        cwd=cwd,
+        env=os.environ,
     )
     return done.stdout.decode()
 

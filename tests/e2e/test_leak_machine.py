@@ -55,7 +55,13 @@ class LeakMachine(RuleBasedStateMachine):
         during=st.sampled_from(("nothing", "reload", "revoke", "block")),
     )
     def send(
-        self, endpoint: str, source: str, sensitive: tuple[str, int, frozenset[str]], fault: str, stream: bool, during: str
+        self,
+        endpoint: str,
+        source: str,
+        sensitive: tuple[str, int, frozenset[str]],
+        fault: str,
+        stream: bool,
+        during: str,
     ) -> None:
         text, level, compartments = sensitive
         stream = stream and endpoint != "embeddings"
@@ -81,10 +87,14 @@ class LeakMachine(RuleBasedStateMachine):
         world.upstream._scripts.clear()
         for name in world.snapshots.snapshot.deployments:
             world.upstream.play(name, step)  # type: ignore[arg-type]
-        world.ledger.meanwhile = meanwhile  # type: ignore[attr-defined]
+        world.ledger.meanwhile = meanwhile if self.rng.random() < 0.5 else None  # type: ignore[attr-defined]
+        world.upstream.meanwhile = meanwhile if self.rng.random() < 0.5 else lambda: None
         headers = {}
         if source in ("header", "key floor"):
-            headers = {"x-douane-level": Label(Level(level)).level.word, "x-douane-compartments": ",".join(compartments)}
+            headers = {
+                "x-douane-level": Label(Level(level)).level.word,
+                "x-douane-compartments": ",".join(compartments),
+            }
             text = "public"
         self.runner.run(ask(world, endpoint, body_of(endpoint, source, text, stream=stream), headers))
         world.keys.revoked = Revocations(deployments=world.keys.revoked.deployments)

@@ -95,6 +95,7 @@ def script(world: World, fault: str, endpoint: str, stream: bool, rng: random.Ra
             continue
         step = bad(fault, endpoint, rng, stream=stream)
         if fault == "reload in flight":
+
             def failing(_cleared: object, _call: object, step: object = step) -> object:
                 reload()
                 return step
@@ -104,8 +105,9 @@ def script(world: World, fault: str, endpoint: str, stream: bool, rng: random.Ra
             world.upstream.play(name, step, good(endpoint, stream=stream))
         else:
             world.upstream.play(name, step)
-    if fault == "reload in flight" and rng.random() < 0.5:
-        world.ledger.meanwhile = reload  # type: ignore[attr-defined]
+    if fault == "reload in flight":
+        world.ledger.meanwhile = reload if rng.random() < 0.4 else None  # type: ignore[attr-defined]
+        world.upstream.meanwhile = reload if rng.random() < 0.4 else world.upstream.meanwhile
 
 
 def judge(world: World, status: int, fault: str) -> None:

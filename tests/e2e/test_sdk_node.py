@@ -52,7 +52,9 @@ def whole(message: dict[str, Any], finish: str) -> Any:
     usage = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
     choice = {"index": 0, "finish_reason": finish, "message": message}
     return ok_json(
-        orjson.dumps({"id": "x", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice], "usage": usage})
+        orjson.dumps(
+            {"id": "x", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice], "usage": usage}
+        )
     )
 
 

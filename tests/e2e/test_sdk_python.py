@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import openai
@@ -181,7 +180,9 @@ def test_an_upstream_that_recovers_is_tried_again_by_us(place: Place) -> None:
 
 
 def test_the_upstreams_refusal_of_a_request_reaches_the_caller(place: Place) -> None:
-    body = orjson.dumps({"error": {"message": "too hot", "type": "invalid_request_error", "param": "temperature", "code": None}})
+    body = orjson.dumps(
+        {"error": {"message": "too hot", "type": "invalid_request_error", "param": "temperature", "code": None}}
+    )
     place.far.behave("/v1/chat/completions", answers(body, status=400))
     with pytest.raises(openai.BadRequestError, match="too hot"):
         place.client.chat.completions.create(model="chat", messages=user("hello"))

@@ -162,9 +162,7 @@ def test_models_lists_the_keys_routes_only() -> None:
     asyncio.run(world().gateway.handle(head, NoBody(), sink))
     assert [m["id"] for m in sink.json["data"]] == ["chat"]
     other = RecordingSink()
-    asyncio.run(
-        world(Key("k", digest_of(SECRET), "o", routes=frozenset())).gateway.handle(head, NoBody(), other)
-    )
+    asyncio.run(world(Key("k", digest_of(SECRET), "o", routes=frozenset())).gateway.handle(head, NoBody(), other))
     assert other.json["data"] == []
 
 
@@ -247,20 +245,30 @@ def test_a_stream_ends_in_done_and_is_settled_with_the_upstreams_usage() -> None
     assert sink.ended
     assert "usage" not in orjson.dumps(sink.events[:-1]).decode()
     outcome = built.ledger.outcomes[-1]
-    assert (outcome.state, outcome.input_tokens, outcome.output_tokens, outcome.token_source) == ("complete", 3, 1, "upstream")
+    assert (outcome.state, outcome.input_tokens, outcome.output_tokens, outcome.token_source) == (
+        "complete",
+        3,
+        1,
+        "upstream",
+    )
     assert outcome.first_byte_us is not None
 
 
 def test_a_stream_that_breaks_before_its_first_event_falls_back_unseen() -> None:
     built = world()
-    built.upstream.play("cloud-0", sse_reply(b'data: {"id":"x","object":"chat.completion.chunk","choices":[{"index":0,', failure("body")))
+    built.upstream.play(
+        "cloud-0",
+        sse_reply(b'data: {"id":"x","object":"chat.completion.chunk","choices":[{"index":0,', failure("body")),
+    )
     built.upstream.play("home-0", good("chat", stream=True))
     sink = run(built, STREAM)
     assert sink.headers["x-douane-zone"] == "home"
     assert sink.events[-1] == "[DONE]"
 
 
-@pytest.mark.parametrize("end", [failure("body"), b"data: [DONE]\n\n", b"data: {broken\n\n", b'data: {"error":{"message":"x"}}\n\n'])
+@pytest.mark.parametrize(
+    "end", [failure("body"), b"data: [DONE]\n\n", b"data: {broken\n\n", b'data: {"error":{"message":"x"}}\n\n']
+)
 def test_a_stream_that_breaks_later_never_looks_complete(end: Any) -> None:
     built = world()
     play(built, sse_reply(piece("chat", "half"), end))

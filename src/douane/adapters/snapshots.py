@@ -6,7 +6,7 @@ from douane.core.traffic.snapshot import Snapshot
 
 
 class CurrentSnapshot:
-    """The `Snapshots` port: one reference. Whoever holds an older snapshot keeps it; every permit checks the version."""
+    """The `Snapshots` port: one reference. Whoever holds an older one keeps it; every permit checks the version."""
 
     def __init__(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot

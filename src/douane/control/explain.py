@@ -1,4 +1,4 @@
-"""What would happen to a request: its label with reasons, and the Decision that the gateway would take. Nothing is sent."""
+"""What would happen to a request: its label with reasons, and the gateway's Decision. Nothing is sent."""
 
 from __future__ import annotations
 

@@ -84,6 +84,14 @@ class Dispatcher:
             await durable
         elif self._ledger.failure is not None:
             raise StoreFailed(self._ledger.failure.problem, self._ledger.failure.fix, rule=self._ledger.failure.rule)
+        remaining_s = max(0.001, exchange.deadline_s - self._clock.monotonic_s())
+        answer = await self._upstream.send(
+            departure.cleared, departure.call, total_s=remaining_s, confirm=lambda: self._confirm(departure)
+        )
+        return Sent(answer, durable, departure.kind)
+
+    def _confirm(self, departure: Departure) -> None:
+        """Check the permit against this moment: the upstream client calls this right before it writes."""
         confirm(
             departure.cleared,
             departure.call.payload,
@@ -91,9 +99,6 @@ class Dispatcher:
             self._keys.revocations(),
             self._clock.now_us() // 1_000_000,
         )
-        remaining_s = max(0.001, exchange.deadline_s - self._clock.monotonic_s())
-        answer = await self._upstream.send(departure.cleared, departure.call, total_s=remaining_s)
-        return Sent(answer, durable, departure.kind)
 
     def _passage(self, exchange: Exchange, name: str) -> Passage:
         return Passage(

@@ -76,11 +76,13 @@ async def relay_whole(exchange: Exchange, sent: Sent, ending: Ending, sink: Sink
         raise await _refused(sent, ending)
     body = await answer.body(_MAX_ANSWER_BYTES)
     reply = sent.kind.reader(exchange.ask, ending.deployment).read(body)
+    if reply.usage is not None:
+        ending.usage, ending.token_source = reply.usage, "upstream"
     if reply.fault is not None:
         ending.status = reply.fault.status
         raise failure_of(reply.fault, ending.deployment.name)
-    if reply.usage is not None:
-        ending.usage, ending.token_source = reply.usage, "upstream"
+    if reply.usage is None and ending.deployment.price is not None:
+        ending.usage, ending.token_source = Usage(exchange.need.input_tokens, exchange.need.output_tokens), "estimate"
     await sent.durable
     ending.answer_bytes = len(reply.payload)
     ending.status = 200

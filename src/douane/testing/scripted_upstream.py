@@ -157,12 +157,13 @@ class ScriptedUpstream:
             self._news.clear()
             await self._news.wait()
 
-    async def send(self, cleared: Cleared, call: Call, *, total_s: float) -> Answer:
+    async def send(self, cleared: Cleared, call: Call, *, total_s: float, confirm: Callable[[], None]) -> Answer:
         """Play the next entry of the deployment's script."""
         if digest(call.payload) != cleared.payload_digest:
             raise ClearanceBroken("The bytes to send are not those that were cleared.", "Report this.")
         deployment = cleared.deployment
         peer = self._peer(cleared)
+        confirm()
         self.sent.append(Sent(cleared, call, total_s))
         self._news.set()
         script = self._scripts.get(deployment.name)

@@ -16,7 +16,7 @@ def need_of(ask: Ask, body_bytes: int, wish: Wish) -> Need:
 
 
 def output_estimate(ask: Ask) -> int:
-    """Return the output tokens to reserve: the caller's bound or the default, for each choice; none for embeddings."""
+    """Return the output tokens to reserve: the caller's bound or the default, per choice and prompt."""
     if ask.endpoint == "embeddings":
         return 0
-    return (ask.max_output_tokens or DEFAULT_OUTPUT_TOKENS) * ask.choices
+    return (ask.max_output_tokens or DEFAULT_OUTPUT_TOKENS) * ask.choices * ask.input_count

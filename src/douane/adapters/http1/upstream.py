@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections.abc import Callable
 from ipaddress import ip_address
 
 from douane.adapters.http1.answer import Http1Answer
@@ -26,7 +27,7 @@ from douane.core.digest import digest
 from douane.core.models.catalogue import Deployment
 from douane.core.traffic.clearance import Cleared
 from douane.core.zone import Address
-from douane.errors import ClearanceBroken, UpstreamFailed
+from douane.errors import ClearanceBroken, DouaneError, UpstreamFailed
 from douane.ports import Answer
 from douane.wire.call import Call
 
@@ -45,7 +46,7 @@ class Http1Upstream:
         self._lost: asyncio.Future[None] | None = None
         self._closed = False
 
-    async def send(self, cleared: Cleared, call: Call, *, total_s: float) -> Answer:
+    async def send(self, cleared: Cleared, call: Call, *, total_s: float, confirm: Callable[[], None]) -> Answer:
         """Send the payload and return the answer once its head is there; see the port."""
         if digest(call.payload) != cleared.payload_digest:
             raise ClearanceBroken(
@@ -65,12 +66,12 @@ class Http1Upstream:
         connection = pool.take(cleared.zone)
         if connection is not None:
             try:
-                return await _exchange(connection, deployment, message, total_by)
+                return await _exchange(connection, deployment, message, total_by, confirm)
             except UpstreamFailed as error:
                 if not connection.stale or error.code == "upstream_timeout":
                     raise
         connection = await self._connect(loop, cleared, pool, total_by)
-        return await _exchange(connection, deployment, message, total_by)
+        return await _exchange(connection, deployment, message, total_by, confirm)
 
     async def aclose(self) -> None:
         """Close every idle connection, and each busy one at the end of its answer."""
@@ -179,8 +180,17 @@ def _who(transport: asyncio.BaseTransport) -> tuple[Address, str]:
 
 
 async def _exchange(
-    connection: Connection, deployment: Deployment, message: tuple[bytes, bytes], total_by: float
+    connection: Connection,
+    deployment: Deployment,
+    message: tuple[bytes, bytes],
+    total_by: float,
+    confirm: Callable[[], None],
 ) -> Http1Answer:
+    try:
+        confirm()
+    except DouaneError:
+        connection.close()
+        raise
     answer = Http1Answer(
         connection,
         connection.peer,
