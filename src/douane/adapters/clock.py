@@ -6,8 +6,6 @@ import random
 import secrets
 import time
 
-_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
-
 
 class SystemClock:
     """The `Clock` port on the machine's clocks."""
@@ -20,9 +18,9 @@ class SystemClock:
 
 
 class RandomIds:
-    """The `Ids` port: `req_` and 26 characters of Crockford's base 32, 50 bits of time before 80 of randomness.
+    """The `Ids` port: `req_` and 33 hexadecimal digits, 13 of the time in microseconds before 20 of chance.
 
-    The random part counts up from a secret start within a process: unique without a system call for each request.
+    The second part counts up from a secret start within a process: unique without a system call for each request.
     """
 
     def __init__(self) -> None:
@@ -32,14 +30,7 @@ class RandomIds:
 
     def request_id(self) -> str:
         self._counter = (self._counter + self._step) & ((1 << 80) - 1)
-        return "req_" + encode32((time.time_ns() // 1000 << 80) | self._counter)
+        return f"req_{time.time_ns() // 1000:013x}{self._counter:020x}"
 
     def chance(self) -> float:
         return self._random.random()
-
-
-def encode32(number: int) -> str:
-    """Return 26 characters of base 32 for a number below 2^130."""
-    packed = number.to_bytes(17, "big").hex()
-    value = int(packed, 16)
-    return "".join([_ALPHABET[(value >> shift) & 31] for shift in range(125, -1, -5)])

@@ -106,7 +106,7 @@ class MemoryLimits:
         ):
             if limit is not None:
                 now = window.at(second)
-                found[name] = (limit, max(0, limit - now.used), now.seconds_until(limit, limit) if now.used else 0.0)
+                found[name] = (limit, max(0, limit - now.used), now.seconds_until_empty)
         return found
 
     def _account(self, key: Key) -> _Account:

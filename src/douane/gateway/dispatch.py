@@ -70,7 +70,7 @@ class Dispatcher:
         deployment = snapshot.deployments[name]
         kind = self._kinds[deployment.kind]
         premises = snapshot.zones[deployment.zone].premises
-        isolation = digest(f"{exchange.key.owner}\0{exchange.label}".encode())
+        isolation = digest(f"{exchange.key.owner}\0{exchange.label}".encode()) if deployment.options else None
         call = kind.call(exchange.ask, deployment, premises=premises, isolation=isolation)
         cleared = clear(self._passage(exchange, name), call.payload)
         if isinstance(cleared, Reason):

@@ -23,6 +23,7 @@ from douane.wire.head import Headers, Sink
 
 _MAX_ANSWER_BYTES: Final = 64 * 1024 * 1024
 _MAX_FAULT_BYTES: Final = 256 * 1024
+_MAX_HELD_BYTES: Final = 64 * 1024
 _DRAIN_S: Final = 0.05
 _KEEP_ALIVE: Final = b": keep-alive\n\n"
 
@@ -117,7 +118,8 @@ async def relay_stream(
                 raise failure_of(stream.fault, ending.deployment.name)
             if (not data or stream.ended) and not stream.complete:
                 raise _truncated(ending)
-            if piece and (stream.started or out.opened):
+            # What says nothing yet is held: another deployment could still answer. Not without bound.
+            if piece and (stream.started or out.opened or len(held) + len(piece) > _MAX_HELD_BYTES):
                 if ending.first_byte_us is None:
                     ending.first_byte_us = int((clock.monotonic_s() - ending.started_s) * 1_000_000)
                 await out.write(held + piece if held else piece)

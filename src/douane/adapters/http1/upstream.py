@@ -23,7 +23,6 @@ from douane.adapters.http1.head import host_name, request_head
 from douane.adapters.http1.pool import Place, Pool, is_within, place
 from douane.adapters.http1.resolve import Resolve, admitted, dial, not_allowed, system_resolve
 from douane.adapters.http1.tls import client_context, spki_sha256
-from douane.core.digest import digest
 from douane.core.models.catalogue import Deployment
 from douane.core.traffic.clearance import Cleared
 from douane.core.zone import Address
@@ -48,7 +47,7 @@ class Http1Upstream:
 
     async def send(self, cleared: Cleared, call: Call, *, total_s: float, confirm: Callable[[], None]) -> Answer:
         """Send the payload and return the answer once its head is there; see the port."""
-        if digest(call.payload) != cleared.payload_digest:
+        if not cleared.covers(call.payload):
             raise ClearanceBroken(
                 "The bytes to send are not those that were cleared.",
                 "Report this: it is a fault of the gateway.",

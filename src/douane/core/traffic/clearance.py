@@ -11,8 +11,7 @@ a zone are checked at connect by the upstream adapter, with the `Zone` that the 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from douane.core.digest import digest
@@ -45,11 +44,16 @@ class Cleared:
     route: str
     snapshot_version: str
     payload_digest: str
-    seal: object
+    payload: bytes = field(repr=False)
+    seal: object = field(repr=False)
 
     def __post_init__(self) -> None:
         if self.seal is not _SEAL:
             raise TypeError("Cleared is made by douane.core.traffic.clearance alone")
+
+    def covers(self, payload: bytes) -> bool:
+        """Tell whether the permit is for these bytes. Bytes never change: the very object needs no second digest."""
+        return payload is self.payload or digest(payload) == self.payload_digest
 
 
 class Passage(NamedTuple):
@@ -64,110 +68,31 @@ class Passage(NamedTuple):
     now_s: int
 
 
-def _deployment_serves_the_route(p: Passage) -> Reason | None:
-    route = p.snapshot.routes.get(p.route)
-    if p.deployment in p.snapshot.deployments and route is not None and p.deployment in route.deployments:
-        return None
-    return Reason(
-        "not_in_route",
-        "A request goes only to deployments of its route.",
-        f"Deployment `{p.deployment}` does not belong to route `{p.route}`.",
-        f"Add it to `routes.{p.route}.deployments`.",
-    )
+def refusal(p: Passage) -> Reason | None:  # noqa: PLR0911 - one statement a check
+    """Return why the passage is not allowed, or None where every check holds.
 
-
-def _zone_takes_the_label(p: Passage) -> Reason | None:
-    zone = p.snapshot.zones[p.snapshot.deployments[p.deployment].zone]
-    if zone.clearance.permits(p.label):
-        return None
-    return Reason(
-        "label_not_cleared",
-        "Content goes only to zones cleared for its label.",
-        f"Deployment `{p.deployment}` may not receive `{p.label}` content: "
-        f"zone `{zone.name}` is cleared for `{zone.clearance}`.",
-        f"Add a deployment in a zone cleared for `{p.label}` to route `{p.route}`.",
-    )
-
-
-def _key_may_use_the_route(p: Passage) -> Reason | None:
-    if p.key.routes is None or p.route in p.key.routes:
-        return None
-    return Reason(
-        "forbidden_route",
-        "A key uses only the routes it was given.",
-        f"Key `{p.key.name}` has no access to this route.",
-        "Ask for a key with that route.",
-    )
-
-
-def _key_may_use_the_zone(p: Passage) -> Reason | None:
-    zone = p.snapshot.deployments[p.deployment].zone
-    if p.key.zones is None or zone in p.key.zones:
-        return None
-    return Reason(
-        "zone_not_in_key",
-        "A key uses only the zones it was given.",
-        f"Key `{p.key.name}` may not use zone `{zone}`.",
-        f"Add `{zone}` to the key's zones.",
-    )
-
-
-def _key_is_not_revoked(p: Passage) -> Reason | None:
-    if p.key.digest not in p.revoked.keys:
-        return None
-    return Reason("key_revoked", "A revoked key sends nothing.", f"Key `{p.key.name}` was revoked.", "Use another key.")
-
-
-def _key_has_not_expired(p: Passage) -> Reason | None:
-    if p.key.expires_at is None or p.now_s < p.key.expires_at:
-        return None
-    return Reason(
-        "key_expired", "An expired key sends nothing.", f"Key `{p.key.name}` has expired.", "Use another key."
-    )
-
-
-def _deployment_is_not_blocked(p: Passage) -> Reason | None:
-    if p.deployment not in p.revoked.deployments:
-        return None
-    return Reason(
-        "blocked",
-        "A blocked deployment receives nothing.",
-        f"Deployment `{p.deployment}` is blocked.",
-        "Find why in the receipts, then unblock it.",
-    )
-
-
-def _assurance_is_routable(p: Passage) -> Reason | None:
-    deployment = p.snapshot.deployments[p.deployment]
-    if deployment.assurance.routable(allow_unchecked=p.snapshot.policy.allow_unchecked):
-        return None
-    return Reason(
-        "not_verified",
-        "Unverified weights are not routable.",
-        f"Deployment `{p.deployment}` has assurance `{deployment.assurance}`.",
-        'Verify its model; for a trial set `assurance = "unchecked"` and `policy.allow_unchecked = true`.',
-    )
-
-
-CHECKS: tuple[Callable[[Passage], Reason | None], ...] = (
-    _deployment_serves_the_route,
-    _zone_takes_the_label,
-    _key_may_use_the_route,
-    _key_may_use_the_zone,
-    _key_is_not_revoked,
-    _key_has_not_expired,
-    _deployment_is_not_blocked,
-    _assurance_is_routable,
-)
-"""All that must hold, in this order: the first one makes sure that the rest find the deployment."""
-
-
-def refusal(passage: Passage) -> Reason | None:
-    """Return why the passage is not allowed, or None where every check holds."""
-    for check in CHECKS:
-        reason = check(passage)
-        if reason is not None:
-            return reason
+    Eight checks, each a statement of its own: the mutation run deletes them one by one. The first makes sure that the
+    rest find the deployment.
+    """
+    snapshot, name, key = p.snapshot, p.deployment, p.key
+    deployment, route = snapshot.deployments.get(name), snapshot.routes.get(p.route)
+    if deployment is None or route is None or name not in route.deployments:
+        return _not_in_route(p)
+    zone = snapshot.zones[deployment.zone]
+    if not zone.clearance.permits(p.label):
+        return _not_cleared(p, zone)
+    if key.routes is not None and p.route not in key.routes:
+        return _route_not_in_key(p)
+    if key.zones is not None and zone.name not in key.zones:
+        return _zone_not_in_key(p, zone)
+    if key.digest in p.revoked.keys:
+        return _key_revoked(p)
+    if key.expires_at is not None and p.now_s >= key.expires_at:
+        return _key_expired(p)
+    if name in p.revoked.deployments:
+        return _blocked(p)
+    if not deployment.assurance.routable(allow_unchecked=snapshot.policy.allow_unchecked):
+        return _not_verified(p, deployment)
     return None
 
 
@@ -185,6 +110,7 @@ def clear(passage: Passage, payload: bytes) -> Cleared | Reason:
         passage.route,
         passage.snapshot.version,
         digest(payload),
+        payload,
         _SEAL,
     )
 
@@ -197,7 +123,7 @@ def confirm(cleared: Cleared, payload: bytes, current: Snapshot, revoked: Revoca
             "It is decided again; nothing was sent.",
             rule="A permit holds for one configuration.",
         )
-    if cleared.payload_digest != digest(payload):
+    if not cleared.covers(payload):
         raise ClearanceBroken(
             "The bytes to send are not those that were cleared.",
             "Report this: it is a fault of the gateway.",
@@ -208,3 +134,69 @@ def confirm(cleared: Cleared, payload: bytes, current: Snapshot, revoked: Revoca
     )
     if reason is not None:
         raise ClearanceBroken(reason.fact, reason.fix, rule=reason.rule)
+
+
+# --- how each refusal is told ------------------------------------------------------------------------------------
+
+
+def _not_in_route(p: Passage) -> Reason:
+    return Reason(
+        "not_in_route",
+        "A request goes only to deployments of its route.",
+        f"Deployment `{p.deployment}` does not belong to route `{p.route}`.",
+        f"Add it to `routes.{p.route}.deployments`.",
+    )
+
+
+def _not_cleared(p: Passage, zone: Zone) -> Reason:
+    return Reason(
+        "label_not_cleared",
+        "Content goes only to zones cleared for its label.",
+        f"Deployment `{p.deployment}` may not receive `{p.label}` content: "
+        f"zone `{zone.name}` is cleared for `{zone.clearance}`.",
+        f"Add a deployment in a zone cleared for `{p.label}` to route `{p.route}`.",
+    )
+
+
+def _route_not_in_key(p: Passage) -> Reason:
+    return Reason(
+        "forbidden_route",
+        "A key uses only the routes it was given.",
+        f"Key `{p.key.name}` has no access to this route.",
+        "Ask for a key with that route.",
+    )
+
+
+def _zone_not_in_key(p: Passage, zone: Zone) -> Reason:
+    return Reason(
+        "zone_not_in_key",
+        "A key uses only the zones it was given.",
+        f"Key `{p.key.name}` may not use zone `{zone.name}`.",
+        f"Add `{zone.name}` to the key's zones.",
+    )
+
+
+def _key_revoked(p: Passage) -> Reason:
+    return Reason("key_revoked", "A revoked key sends nothing.", f"Key `{p.key.name}` was revoked.", "Use another key.")
+
+
+def _key_expired(p: Passage) -> Reason:
+    return Reason("key_expired", "A key ends at its time.", f"Key `{p.key.name}` has expired.", "Use another key.")
+
+
+def _blocked(p: Passage) -> Reason:
+    return Reason(
+        "blocked",
+        "A blocked deployment receives nothing.",
+        f"Deployment `{p.deployment}` is blocked.",
+        "Find why in the receipts, then unblock it.",
+    )
+
+
+def _not_verified(p: Passage, deployment: Deployment) -> Reason:
+    return Reason(
+        "not_verified",
+        "Unverified weights are not routable.",
+        f"Deployment `{p.deployment}` has assurance `{deployment.assurance}`.",
+        'Verify its model; for a trial set `assurance = "unchecked"` and `policy.allow_unchecked = true`.',
+    )

@@ -54,6 +54,15 @@ class Window:
         past = (*self.past[:index], max(0, self.past[index] + amount), *self.past[index + 1 :])
         return Window(self.second, self.running, past, sum(past))
 
+    @property
+    def seconds_until_empty(self) -> int:
+        """Return in how many seconds nothing of what was used counts any more."""
+        if self.running:
+            return _STEPS + 1
+        if not self.past_sum:
+            return 0
+        return next(_STEPS - back for back, used in enumerate(reversed(self.past)) if used)
+
     def seconds_until(self, amount: int, limit: int) -> float:
         """Return in how many seconds `amount` would fit under `limit`; infinite where it never does."""
         if amount > limit:
