@@ -15,7 +15,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from bench import ground as grounds
@@ -135,12 +135,18 @@ def main(words: Sequence[str]) -> None:
     parser.add_argument("--seconds", type=float, default=4.0)
     parser.add_argument("--top", type=int, default=45)
     asked = parser.parse_args(words)
+    with proc.alone(OUT):
+        look(ways[asked.how], asked)
+
+
+def look(way: Callable[[Sequence[str], dict[str, str], argparse.Namespace], None], asked: argparse.Namespace) -> None:
+    """Lay out Douane and its upstream, and look at them in one way."""
     subprocess.run(["make", "-s", "-C", str(Path(__file__).parent / "load")], check=True)
     grounds.write_bodies()
     mock_port, away_port, port = proc.free_ports(3)
     launch = grounds.douane("douane", port, grounds.fresh(OUT / "data-hotspots"), mock_port, away_port)
     with proc.running([str(MOCK), str(mock_port), str(away_port)], OUT / "logs" / "mock-hotspots.log"):
-        ways[asked.how](launch.argv[1:], dict(launch.environ), asked)
+        way(launch.argv[1:], dict(launch.environ), asked)
 
 
 if __name__ == "__main__":

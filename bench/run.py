@@ -14,9 +14,9 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from bench import cases_cpu, cases_hold, cases_time, classification, readback, report
+from bench import cases_cpu, cases_hold, cases_time, classification, proc, readback, report
 from bench.ground import Ground, laid_out
-from bench.peers.catalogue import PEERS, home
+from bench.peers.catalogue import OUT, PEERS, home
 from bench.row import Row
 
 HERE = Path(__file__).parent
@@ -78,6 +78,12 @@ def collect(title: str, rows: Iterator[Row], sections: list[tuple[str, list[Row]
 def main(words: Sequence[str]) -> int:
     """Run what was asked for."""
     asked = arguments(words)
+    with proc.alone(OUT):
+        return measure(asked)
+
+
+def measure(asked: argparse.Namespace) -> int:
+    """Measure what was asked for, and tell."""
     subprocess.run(["make", "-s", "-C", str(HERE / "load")], check=True)
     only = set(asked.only.split(",")) - {""} or {name for name, _, _ in CASES} | set(ALONE)
     facts, sections, table = report.machine(), [], []
