@@ -4,7 +4,15 @@ import orjson
 import pytest
 
 from douane.core.reason import Reason
-from douane.errors import DouaneError, InvalidRequest, LabelNotCleared, RateLimited, UpstreamFailed
+from douane.errors import (
+    ConfigurationError,
+    ConfigurationErrors,
+    DouaneError,
+    InvalidRequest,
+    LabelNotCleared,
+    RateLimited,
+    UpstreamFailed,
+)
 from douane.wire.call import Fault
 from douane.wire.error_body import error_body, error_headers, stream_error_event
 
@@ -35,6 +43,16 @@ def test_an_error_is_openais_envelope_with_its_reason_inside() -> None:
 def test_an_error_may_say_why_each_candidate_was_refused() -> None:
     why = Reason("blocked", "A blocked deployment receives nothing.", "Deployment `a` is blocked.", "Unblock it.")
     assert orjson.loads(error_body(REFUSED, candidates=[why]))["error"]["douane"]["candidates"] == [why.as_dict()]
+
+
+def test_a_broken_configuration_tells_each_of_its_problems() -> None:
+    problems = (ConfigurationError("A.", "B.", rule="R.", param="zones.x"), ConfigurationError("C.", "D."))
+    told = orjson.loads(error_body(ConfigurationErrors(problems)))["error"]["douane"]
+    assert told["fact"] == "The configuration has 2 problems."
+    assert told["problems"] == [
+        {"code": "configuration", "rule": "R.", "fact": "A.", "fix": "B.", "param": "zones.x"},
+        {"code": "configuration", "rule": "configuration", "fact": "C.", "fix": "D.", "param": None},
+    ]
 
 
 def test_an_error_in_anthropics_dialect_is_an_error_object() -> None:

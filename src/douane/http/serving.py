@@ -97,7 +97,8 @@ async def _reload(house: House) -> None:
         version = house.reload()
     except ConfigurationErrors as errors:
         for error in errors.problems:
-            _say(f"Not reloaded. {error.param}: {error.problem} {error.fix}")
+            place = f"{error.param}: " if error.param else ""
+            _say(f"Not reloaded. {place}{error.problem} {error.fix}")
     except DouaneError as error:
         _say(f"Not reloaded. {error.problem} {error.fix}")
     else:

@@ -13,7 +13,7 @@ from typing import Any, Final, Literal
 import orjson
 
 from douane.core.reason import Reason, reason_of
-from douane.errors import DouaneError
+from douane.errors import ConfigurationErrors, DouaneError
 from douane.wire.call import Fault
 
 Dialect = Literal["openai", "anthropic"]
@@ -23,8 +23,13 @@ _FAULT_FIX: Final = "Try again; what arrived so far is not the whole answer."
 
 
 def error_body(error: DouaneError, *, dialect: Dialect = "openai", candidates: Iterable[Reason] = ()) -> bytes:
-    """Return the error's JSON body. `candidates` adds why each deployment was refused, where that is the error."""
+    """Return the error's JSON body. `candidates` adds why each deployment was refused, where that is the error.
+
+    Of a broken configuration it tells every problem: its settings are not content.
+    """
     reason: dict[str, Any] = dict(reason_of(error).as_dict())
+    if isinstance(error, ConfigurationErrors):
+        reason["problems"] = [{**reason_of(each).as_dict(), "param": each.param} for each in error.problems]
     refused = [candidate.as_dict() for candidate in candidates]
     if refused:
         reason["candidates"] = refused
