@@ -149,6 +149,18 @@ def test_continue_is_said_only_when_the_body_is_wanted_and_fits() -> None:
     run(scenario)
 
 
+def test_continue_is_never_said_to_a_client_that_does_not_expect_it() -> None:
+    async def scenario() -> None:
+        async with serving() as (client, echo, server):
+            wire = await client.open(post(b"hello", b"Connection: close")[:-5])
+            await until(lambda: echo.heads)
+            await sweeps(server, 2)
+            wire.send(b"hello")
+            assert (await wire.rest()).startswith(b"HTTP/1.1 200 ")
+
+    run(scenario)
+
+
 def test_a_stream_ends_cleanly_by_end_alone() -> None:
     async def scenario() -> None:
         async def handle(head: Head, body: Body, sink: Sink) -> None:
@@ -291,7 +303,9 @@ def test_an_answer_leaves_in_one_write_and_a_stream_in_one_write_a_part() -> Non
     asyncio.run(scenario())
 
 
-@pytest.mark.parametrize("field", [(b"x", b"a\r\nset-cookie: b"), (b"x\r\ny", b"a"), (b"x", b"a\0"), (b"x", b"a\nb")])
+@pytest.mark.parametrize(
+    "field", [(b"x", b"a\r\nset-cookie: b"), (b"x\r\ny", b"a"), (b"x", b"a\0"), (b"x", b"a\nb"), (b"x", b"a\rb")]
+)
 def test_a_header_can_not_break_an_answers_head_in_two(field: tuple[bytes, bytes]) -> None:
     with pytest.raises(ValueError, match="line break"):
         head_bytes(200, [field], b"", close=False)

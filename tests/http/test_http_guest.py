@@ -14,6 +14,7 @@ from edge_harness import GET, HOSTS, Client, Echo, Script, answers, post, run, s
 
 from douane.errors import RateLimited
 from douane.http.app import Application
+from douane.http.guest import Cut
 from douane.http.settings import EdgeSettings
 from douane.wire.head import Body, Head, Sink
 
@@ -78,6 +79,10 @@ def test_a_body_above_the_bound_is_413_and_an_unknown_host_400(front: Any) -> No
     async def scenario() -> None:
         async with front(max_body_bytes=100_000) as (client, echo, _):
             answer = await (await client.open(post(b"x" * 100_001), limit=1 << 20)).answer()
+            assert (answer.status, answer.error["code"]) == (413, "too_large")
+            chunked = b"POST /v1/echo HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\n"
+            wire = await client.open(chunked + b"186a1\r\n" + b"x" * 100_001 + b"\r\n", limit=1 << 20)
+            answer = await wire.answer()
             assert (answer.status, answer.error["code"]) == (413, "too_large")
             answer = await (await client.open(GET.replace(b"a.test", b"b.test"))).answer()
             assert (answer.status, answer.error["code"]) == (400, "invalid_request")
@@ -157,5 +162,29 @@ def test_a_client_that_does_not_read_makes_write_wait(front: Any) -> None:
                     await asyncio.sleep(0)
             assert sent <= 16 * 1024 * 1024
             client.close()
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("way", ["cut", "return", "raise"])
+def test_an_answer_that_was_not_ended_leaves_the_application_by_an_exception(way: str) -> None:
+    async def handle(head: Head, body: Body, sink: Sink) -> None:
+        await sink.start(200, ())
+        if way == "cut":
+            sink.cut()
+        elif way == "raise":
+            raise RateLimited("Too late.", "Wait.")
+
+    async def receive() -> dict[str, Any]:
+        await asyncio.Event().wait()
+        return {}
+
+    async def send(message: Any) -> None:
+        assert message["type"] == "http.response.start"
+
+    async def scenario() -> None:
+        scope = {"type": "http", "method": "GET", "path": "/v1/x", "headers": [(b"host", b"a.test")]}
+        with pytest.raises(Cut):
+            await Application(Script(handle), probes={}, settings=EdgeSettings(hosts=HOSTS))(scope, receive, send)
 
     run(scenario)
