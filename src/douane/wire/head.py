@@ -55,7 +55,8 @@ class Body(Protocol):
     async def read(self) -> bytes:
         """Return the whole body; the same bytes a second time.
 
-        Raises TooLarge, RequestTimeout, and ClientGone where the client left before its end.
+        Raises TooLarge, RequestTimeout, InvalidRequest where its framing breaks, Overloaded where all bodies together
+        reach their bound, and ClientGone where the client left before its end.
         """
 
 
