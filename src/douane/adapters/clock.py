@@ -10,11 +10,11 @@ import time
 class SystemClock:
     """The `Clock` port on the machine's clocks."""
 
+    __slots__ = ()
+    monotonic_s = staticmethod(time.monotonic)
+
     def now_us(self) -> int:
         return time.time_ns() // 1000
-
-    def monotonic_s(self) -> float:
-        return time.monotonic()
 
 
 class RandomIds:

@@ -7,6 +7,7 @@ nobody outside can multiply the series. Log lines are JSON, gathered and written
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
@@ -33,12 +34,7 @@ class Histogram:
         self._sum = 0.0
 
     def observe(self, seconds: float) -> None:
-        index = 0
-        for bound in _BUCKETS_S:
-            if seconds <= bound:
-                break
-            index += 1
-        self._counts[index] += 1
+        self._counts[bisect_left(_BUCKETS_S, seconds)] += 1
         self._sum += seconds
 
     def lines(self, name: str, labels: Labels) -> Iterable[str]:

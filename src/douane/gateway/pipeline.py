@@ -21,6 +21,7 @@ from douane.errors import (
     Internal,
     MethodNotAllowed,
     NotFound,
+    Unauthenticated,
     Unsupported,
     UpstreamFailed,
     UpstreamTimeout,
@@ -208,8 +209,8 @@ class Gateway:
             name = tries.next_of(decision)
             if name is None or self._clock.monotonic_s() >= exchange.deadline_s:
                 raise last_error or refused or _out_of_time(exchange)
-            pause_s = tries.pause_s(name, self._shell.ids.chance())
-            if pause_s:
+            if tries.tried(name):
+                pause_s = tries.pause_s(name, self._shell.ids.chance())
                 if self._clock.monotonic_s() + pause_s >= exchange.deadline_s:
                     break
                 await self._shell.sleep(pause_s)
@@ -248,9 +249,13 @@ class Gateway:
         """Decide again on the configuration of now: key, route and label follow it. A label never falls by that."""
         snapshot = self._snapshots.current()
         key = self._shell.keys.find(exchange.key.digest)
-        exchange.snapshot = snapshot
-        if key is not None:
-            exchange.key = key
+        if key is None:
+            raise Unauthenticated(
+                "The API key was taken away while the request was under way.",
+                "Use another key.",
+                rule="Every request carries one valid key.",
+            )
+        exchange.snapshot, exchange.key = snapshot, key
         exchange.route = find_route(exchange.route.name, exchange.key, snapshot)
         self._classify.again(exchange)
 
@@ -357,6 +362,8 @@ class Tries:
 
     def next_of(self, decision: Decision) -> str | None:
         """Return the allowed candidate tried least, the first of those; None where attempts or candidates run out."""
+        if not self._counts and not self._dropped:
+            return decision.chosen
         names = [c.deployment for c in decision.candidates if c.allowed and c.deployment not in self._dropped]
         if self._left <= 0 or not names:
             return None
@@ -369,11 +376,13 @@ class Tries:
     def drop(self, name: str) -> None:
         self._dropped.add(name)
 
+    def tried(self, name: str) -> bool:
+        """Tell whether a candidate failed before."""
+        return name in self._counts
+
     def pause_s(self, name: str, chance: float) -> float:
-        """Return how long to wait before trying a candidate again; none before the first try."""
-        tried = self._counts.get(name, 0)
-        if tried == 0:
-            return 0.0
+        """Return how long to wait before trying a candidate again."""
+        tried = self._counts[name]
         return min(_FIRST_PAUSE_S * 2.0 ** (tried - 1), _LONGEST_PAUSE_S) * (0.5 + chance / 2)
 
 

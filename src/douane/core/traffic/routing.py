@@ -11,8 +11,8 @@ A Decision permits nothing: the permit for a payload is made, and checked again 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from douane.core.label import Label
 from douane.core.models.catalogue import Deployment, ToolSupport
@@ -41,8 +41,7 @@ class Wish(StrEnum):
     BATCH = "batch"
 
 
-@dataclass(frozen=True, slots=True)
-class Need:
+class Need(NamedTuple):
     """What a request asks of a deployment. Token figures are estimates, for cost and time."""
 
     endpoint: str
@@ -65,8 +64,7 @@ def find_route(name: str, key: Key, snapshot: Snapshot) -> Route:
     return route
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """A deployment of the route. `reasons` is empty where it is allowed."""
 
     deployment: str
@@ -78,8 +76,7 @@ class Candidate:
         return not self.reasons
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """The candidates, those allowed first and in the order in which they are tried."""
 
     label: Label
@@ -145,11 +142,8 @@ def decide(
             zone = snapshot.deployments[name].zone if name in snapshot.deployments else ""
             refused.append(Candidate(name, zone, (reason,)))
     ordered = _order(allowed, need, route, snapshot, conditions, chance) if len(allowed) > 1 else allowed
-    return Decision(
-        label,
-        route.name,
-        (*(Candidate(name, snapshot.deployments[name].zone) for name in ordered), *refused),
-    )
+    candidates = [Candidate(name, snapshot.deployments[name].zone) for name in ordered]
+    return Decision(label, route.name, (*candidates, *refused))
 
 
 def _incapable(deployment: Deployment, need: Need) -> Reason | None:
