@@ -6,6 +6,7 @@ A round: 24 requests are held open by their upstreams, half of them streams whos
 ask without pause besides. After some number of acknowledgements the victim gets SIGKILL:
 - `gateway`: the whole process; its writer ends by itself.
 - `writer`: the ledger's child alone; the gateway goes on, and every outcome must follow.
+- `stopped writer`: the same, once it stands still and outcomes and intents lie unread before it.
 - `both`: at the same moment.
 - `late writer`: the gateway, while its writer stands still with unread intents, which it commits afterwards.
 """
@@ -35,7 +36,7 @@ from douane.control.ledger_verify import verify
 from douane.core.digest import digest
 from douane.testing.hostile_server import Behaviour, Exchange, HostileServer, Request, waits
 
-VICTIMS = ("gateway", "writer", "both", "late writer")
+VICTIMS = ("gateway", "writer", "both", "late writer", "stopped writer")
 HELD = 24
 CALLERS = 12
 LATE = 8
@@ -161,36 +162,52 @@ class Load:
 async def strike(load: Load, running: Running, victim: str) -> int:
     """Play a round up to the death of its victim, and until every client has its end; return what was in flight."""
     writer = writer_of(running.process.pid)
-    held = [
-        asyncio.create_task(load.ask("held", stream=n % 2 == 0, local=n % 4 < 2), name=f"held {n}") for n in range(HELD)
-    ]
+    held = [asyncio.create_task(load.ask("held", stream=n % 2 == 0, local=n % 4 < 2)) for n in range(HELD)]
     callers = [asyncio.create_task(load.caller(n)) for n in range(CALLERS)]
+    late: list[asyncio.Task[Asked]] = []
     async with asyncio.timeout(60):
         await load.due.wait()
         in_flight = load.waiting
-        late: list[asyncio.Task[Asked]] = []
-        if victim == "late writer":
+        if "writer" in victim.split()[1:]:
             os.kill(writer, signal.SIGSTOP)
-            load.own.received.clear()
-            late = [asyncio.create_task(load.ask("late", stream=False, local=True)) for _ in range(LATE)]
-            await load.own.until(lambda: sum(b"late" in request.body for request in load.own.received) == LATE)
-            assert not any(task.done() for task in late), "an answer before its intent was durable"
-        if victim in ("writer", "both"):
+            try:
+                if victim == "stopped writer":
+                    load.release.set()
+                    await asyncio.wait(held[::2])
+                late = await ask_in_vain(load)
+            except BaseException:
+                os.kill(writer, signal.SIGKILL)
+                raise
+        if victim in ("writer", "stopped writer", "both"):
             os.kill(writer, signal.SIGKILL)
-        if victim != "writer":
-            running.process.kill()
+        if victim in ("writer", "stopped writer"):
+            await serve_again(load)
         else:
-            before = len(load.asked)
-            while not load.recovered(before):
-                await asyncio.wait([asyncio.create_task(load.ask("quick", stream=False, local=False))])
-            load.over.set()
-            load.release.set()
-        if victim == "late writer":
+            running.process.kill()
             running.process.wait()
+        if victim == "late writer":
             os.kill(writer, signal.SIGCONT)
         await asyncio.gather(*held, *callers, *late)
         assert not any(task.result().acknowledged for task in late), "an answer before its intent was durable"
     return in_flight
+
+
+async def ask_in_vain(load: Load) -> list[asyncio.Task[Asked]]:
+    """Ask while the writer stands still: the upstream answers, and nobody hears of it."""
+    load.own.received.clear()
+    late = [asyncio.create_task(load.ask("late", stream=False, local=True)) for _ in range(LATE)]
+    await load.own.until(lambda: sum(b"late" in request.body for request in load.own.received) == LATE)
+    assert not any(task.done() for task in late), "an answer before its intent was durable"
+    return late
+
+
+async def serve_again(load: Load) -> None:
+    """Ask until a gateway that lost its writer serves as before, then let everything end."""
+    before = len(load.asked)
+    while not load.recovered(before):
+        await load.ask("quick", stream=False, local=False)
+    load.over.set()
+    load.release.set()
 
 
 def writer_of(gateway: int) -> int:
@@ -269,7 +286,7 @@ class CrashWorld:
 
     def _judge(self, found: Round, asked: Asked, state: str) -> None:
         """A request whose gateway died is `unknown` unless its outcome was committed; all others are complete."""
-        if found.victim == "writer":
+        if found.victim in ("writer", "stopped writer"):
             found.wrong_state += (state == "complete") != asked.heard.whole
         elif asked.how == "held":
             found.wrong_state += state != "unknown"
