@@ -15,7 +15,7 @@ from douane.core.models.catalogue import Deadlines, Endpoint
 from douane.errors import AddressNotAllowed, UpstreamFailed, UpstreamTimeout
 from douane.testing import hostile_server as hostile
 from douane.testing.hostile_server import HostileServer
-from douane.testing.permits import LOOPBACK_ZONE, PUBLIC_ZONE, deployment, permit
+from douane.testing.permits import LOOPBACK_ZONE, PUBLIC_ZONE, deployment, permit, still_cleared
 from douane.wire.call import Call
 
 BODY = b"{}"
@@ -37,7 +37,10 @@ async def send(server, host, zone=LOOPBACK_ZONE, resolve=None, **permitted):
     permitted.setdefault("endpoint", server.endpoint("/v1", host=host))
     try:
         answer = await upstream.send(
-            permit(BODY, zone=zone, **permitted), Call("POST", "/chat/completions", (), BODY), total_s=5
+            permit(BODY, zone=zone, **permitted),
+            Call("POST", "/chat/completions", (), BODY),
+            total_s=5,
+            confirm=still_cleared,
         )
         return answer.status, answer.peer
     finally:
@@ -120,13 +123,13 @@ def test_a_name_is_resolved_once_per_connection_and_what_it_says_later_changes_n
             upstream = Http1Upstream(resolve=names)
             cleared = permit(BODY, endpoint=server.endpoint("/v1", host="rebound.example.org"))
             for _ in range(2):
-                answer = await upstream.send(cleared, Call("POST", "/x", (), BODY), total_s=5)
+                answer = await upstream.send(cleared, Call("POST", "/x", (), BODY), total_s=5, confirm=still_cleared)
                 assert await answer.body(10) == b"{}"
             assert names.asked == 1
             server.drop_all()
             await server.connections[0].closed.wait()
             with pytest.raises(AddressNotAllowed):
-                await upstream.send(cleared, Call("POST", "/x", (), BODY), total_s=5)
+                await upstream.send(cleared, Call("POST", "/x", (), BODY), total_s=5, confirm=still_cleared)
             assert names.asked == 2
             await upstream.aclose()
 

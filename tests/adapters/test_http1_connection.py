@@ -10,7 +10,10 @@ from hypothesis import strategies as st
 
 from douane.adapters.http1.answer import MAX_BUFFERED_BYTES, Http1Answer
 from douane.adapters.http1.connection import MAX_HEAD_BYTES, Connection
+from douane.adapters.http1.head import Heads
+from douane.core.models.catalogue import Endpoint
 from douane.errors import UpstreamFailed
+from douane.wire.call import Call
 
 CORPUS = Path(__file__).parents[1] / "corpus" / "http1"
 REFUSED = sorted((CORPUS / "refused").glob("*.http"))
@@ -280,3 +283,41 @@ def test_no_fault_quotes_what_the_upstream_sent():
         fault = outcome(raw)
         assert isinstance(fault, UpstreamFailed)
         assert "SECRET" not in f"{fault} {fault.__cause__}"
+
+
+CALLS = st.builds(
+    Call,
+    st.sampled_from(["GET", "POST"]),
+    st.sampled_from(["/a", "/b"]),
+    st.sampled_from([(), (("accept", "x/y"),), (("authorization", "Bearer 1"),), (("authorization", "Bearer 2"),)]),
+    st.sampled_from([b"", b"{}", b"x" * 100]),
+)
+ENDPOINTS = st.builds(
+    Endpoint, st.sampled_from(["http", "https"]), st.sampled_from(["a", "::1"]), st.just(443), st.just("")
+)
+
+
+@given(st.lists(st.tuples(ENDPOINTS, CALLS), max_size=20))
+def test_a_head_that_was_built_before_is_the_one_that_would_be_built_now(asked):
+    known = Heads()
+    for endpoint, call in asked:
+        assert known.head("local", endpoint, call) == Heads().head("local", endpoint, call)
+
+
+def test_a_head_names_the_host_as_the_endpoint_does_and_the_port_unless_it_is_the_schemes():
+    call = Call("POST", "/chat", (), b"{}")
+    for endpoint, host in (
+        (Endpoint("https", "api.example.org", 443, "/v1"), b"api.example.org"),
+        (Endpoint("https", "api.example.org.", 8443, "/v1"), b"api.example.org:8443"),
+        (Endpoint("http", "::1", 80, "/v1"), b"[::1]"),
+    ):
+        head = Heads().head("local", endpoint, call)
+        assert head.startswith(b"POST /v1/chat HTTP/1.1\r\nhost: " + host + b"\r\n")
+        assert head.endswith(b"\r\ncontent-length: 2\r\n\r\n")
+
+
+def test_the_heads_that_are_kept_are_bounded():
+    known = Heads()
+    for n in range(1000):
+        known.head("local", Endpoint("http", "a", 80, ""), Call("POST", f"/{n}", (), b"{}"))
+    assert len(known._known) <= 256

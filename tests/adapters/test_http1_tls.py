@@ -19,7 +19,7 @@ from douane.core.models.catalogue import Deadlines, Endpoint
 from douane.errors import UpstreamFailed, UpstreamTimeout
 from douane.testing import hostile_server as hostile
 from douane.testing.hostile_server import HostileServer
-from douane.testing.permits import permit
+from douane.testing.permits import permit, still_cleared
 from douane.wire.call import Call
 
 PATH = "/v1/chat/completions"
@@ -65,7 +65,7 @@ async def names_loopback(host, port):
 
 async def ask(upstream, server, host, **permitted):
     cleared = permit(BODY, endpoint=server.endpoint("/v1", host=host), **permitted)
-    answer = await upstream.send(cleared, Call("POST", "/chat/completions", (), BODY), total_s=5)
+    answer = await upstream.send(cleared, Call("POST", "/chat/completions", (), BODY), total_s=5, confirm=still_cleared)
     return answer, await answer.body(1 << 20)
 
 
@@ -166,7 +166,7 @@ def test_a_port_without_tls_is_refused(run, ca_file):
             server.otherwise(hostile.ok_json(b"{}"))
             with pytest.raises(UpstreamFailed) as caught:
                 await Http1Upstream().send(
-                    cleared, Call("POST", PATH, (), BODY), total_s=0.3
+                    cleared, Call("POST", PATH, (), BODY), total_s=0.3, confirm=still_cleared
                 )  # the server waits for a request that never comes
             assert caught.value.stage == "connect"
             await server.connections[0].closed.wait()
@@ -200,7 +200,7 @@ def test_a_handshake_that_never_ends_times_out_and_closes(run, ca_file):
         endpoint = Endpoint("https", "127.0.0.1", server.sockets[0].getsockname()[1], "")
         cleared = permit(BODY, endpoint=endpoint, ca_file=ca_file, deadlines=Deadlines(connect_s=0.05))
         with pytest.raises(UpstreamTimeout) as caught:
-            await Http1Upstream().send(cleared, Call("POST", PATH, (), BODY), total_s=5)
+            await Http1Upstream().send(cleared, Call("POST", PATH, (), BODY), total_s=5, confirm=still_cleared)
         assert caught.value.stage == "connect"
         await gone.wait()
         server.close()
@@ -214,7 +214,9 @@ def test_a_flood_over_tls_stops_at_a_bound_and_a_cut_is_a_fault(run, authority, 
             server.behave(PATH, hostile.floods(100 * 1024 * 1024))
             upstream = Http1Upstream()
             cleared = permit(BODY, endpoint=server.endpoint("/v1"), ca_file=ca_file)
-            answer = await upstream.send(cleared, Call("POST", "/chat/completions", (), BODY), total_s=20)
+            answer = await upstream.send(
+                cleared, Call("POST", "/chat/completions", (), BODY), total_s=20, confirm=still_cleared
+            )
             log = server.connections[0]
             await server.until(lambda: log.blocked)
             assert len(await answer.chunk()) < 1024 * 1024

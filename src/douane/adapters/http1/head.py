@@ -19,6 +19,7 @@ _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}")
 _VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e\t]{0,16382}[\x21-\x7e])?")
 _TARGET = re.compile(r"/[\x21\x22\x24-\x7e]{0,8191}")
 _HOST = re.compile(r"[0-9A-Za-z._-]{1,253}")
+_MAX_KNOWN = 256
 _METHODS = frozenset({"GET", "POST"})
 _OURS = frozenset(
     {"host", "content-length", "transfer-encoding", "connection", "keep-alive", "te", "trailer", "upgrade", "expect",
@@ -53,18 +54,34 @@ def authority(endpoint: Endpoint, host: str) -> str:
     return name if endpoint.port == _DEFAULT_PORT.get(endpoint.scheme) else f"{name}:{endpoint.port}"
 
 
-def request_head(deployment: str, endpoint: Endpoint, call: Call) -> bytes:
-    """Return the request's head, up to and with the empty line. Raises UpstreamFailed, stage `send`."""
+class Heads:
+    """Builds heads, and keeps a bounded number of them: a deployment's calls differ in their length alone."""
+
+    __slots__ = ("_known",)
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[object, ...], bytes] = {}
+
+    def head(self, deployment: str, endpoint: Endpoint, call: Call) -> bytes:
+        """Return the request's head, up to and with the empty line. Raises UpstreamFailed, stage `send`."""
+        asked = (endpoint, call.method, call.path, call.headers, not call.payload)
+        known = self._known.get(asked)
+        if known is None:
+            known = _up_to_length(deployment, endpoint, call)
+            if len(self._known) >= _MAX_KNOWN:
+                self._known.clear()
+            self._known[asked] = known
+        return b"%b%d\r\n\r\n" % (known, len(call.payload))
+
+
+def _up_to_length(deployment: str, endpoint: Endpoint, call: Call) -> bytes:
     host = host_name(endpoint.host)
     if host is None or endpoint.scheme not in _DEFAULT_PORT:
         raise failed(deployment, "connect", "has no usable host or scheme", "Correct its `base_url`.")
     target = endpoint.path + call.path
     if call.method not in _METHODS or not _TARGET.fullmatch(target):
         raise failed(deployment, "send", "was given a method or path that may not be sent", "Correct its `base_url`.")
-    lines = [
-        f"{call.method} {target} HTTP/1.1\r\nhost: {authority(endpoint, host)}\r\n"
-        f"accept-encoding: identity\r\ncontent-length: {len(call.payload)}\r\n"
-    ]
+    lines = [f"{call.method} {target} HTTP/1.1\r\nhost: {authority(endpoint, host)}\r\naccept-encoding: identity\r\n"]
     named: set[str] = set()
     for name, value in call.headers:
         lower = name.lower()
@@ -83,5 +100,5 @@ def request_head(deployment: str, endpoint: Endpoint, call: Call) -> bytes:
         lines.append("accept: */*\r\n")
     if call.payload and "content-type" not in named:
         lines.append("content-type: application/json\r\n")
-    lines.append("\r\n")
+    lines.append("content-length: ")
     return "".join(lines).encode("ascii")

@@ -19,7 +19,7 @@ from ipaddress import ip_address
 from douane.adapters.http1.answer import Http1Answer
 from douane.adapters.http1.connection import Connection
 from douane.adapters.http1.faults import failed, late
-from douane.adapters.http1.head import host_name, request_head
+from douane.adapters.http1.head import Heads, host_name
 from douane.adapters.http1.pool import Place, Pool, is_within, place
 from douane.adapters.http1.resolve import Resolve, admitted, dial, not_allowed, system_resolve
 from douane.adapters.http1.tls import client_context, spki_sha256
@@ -39,6 +39,7 @@ class Http1Upstream:
         self._max_idle = max_idle
         self._idle_s = idle_s
         self._resolve = resolve
+        self._heads = Heads()
         self._pools: dict[Place, Pool] = {}
         self._contexts: dict[str | None, ssl.SSLContext] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -56,7 +57,7 @@ class Http1Upstream:
         deployment = cleared.deployment
         if self._closed:
             raise failed(deployment.name, "connect", "is not called any more: the gateway stops", "Ask again later.")
-        message = (request_head(deployment.name, deployment.endpoint, call), call.payload)
+        message = (self._heads.head(deployment.name, deployment.endpoint, call), call.payload)
         loop = self._loop  # looked up once: asking asyncio costs a system call before Python 3.12
         if loop is None:
             loop = self._loop = asyncio.get_running_loop()
