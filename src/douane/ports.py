@@ -58,7 +58,10 @@ class Answer(Protocol):
         """Return the whole body; UpstreamFailed where it is longer than `limit` bytes."""
 
     def abort(self) -> None:
-        """Close the connection at once. Harmless after the end."""
+        """Close the connection at once. Harmless after the end, and after `let_go`."""
+
+    def let_go(self) -> None:
+        """Want nothing more of a body whose last event was read: its connection serves again if it ends in a moment."""
 
 
 class Upstream(Protocol):

@@ -753,3 +753,20 @@ def test_a_reload_that_moves_the_zone_away_leaves_its_old_connections_unused(run
             await bench.server.connections[0].closed.wait()
 
     run(main)
+
+
+def test_an_answer_that_is_let_go_of_and_does_not_end_loses_its_connection(run):
+    async def main():
+        async with Bench() as bench:
+            bench.server.otherwise(
+                hostile.stalls(
+                    hostile.head(200, {"content-type": "text/event-stream", "transfer-encoding": "chunked"})
+                    + hostile.chunked(b"data: [DONE]\n\n")
+                )
+            )
+            answer = await bench.send()
+            await answer.chunk()
+            answer.let_go()
+            await bench.server.connections[0].closed.wait()
+
+    run(main)

@@ -342,3 +342,16 @@ def test_a_permit_that_no_longer_holds_at_the_last_moment_sends_nothing(run):
         assert await answer.body(100) == b"{}"
 
     run(main)
+
+
+def test_an_answer_that_is_let_go_of_frees_its_connection_and_is_not_read_any_more(run):
+    async def main(world):
+        world.streams(b"data: [DONE]\n\n")
+        answer = await world.upstream.send(cleared(world), CALL, total_s=5, confirm=still_cleared)
+        assert await answer.chunk() == b"data: [DONE]\n\n"
+        answer.let_go()
+        answer.abort()
+        again = await world.upstream.send(cleared(world), CALL, total_s=5, confirm=still_cleared)
+        assert await everything(again) == b"data: [DONE]\n\n"
+
+    run(main)

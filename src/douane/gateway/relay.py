@@ -9,7 +9,6 @@ Rules enforced:
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from typing import Final
 
 from douane.errors import DouaneError, InvalidRequest, RateLimited, UpstreamFailed, UpstreamTimeout
@@ -24,7 +23,6 @@ from douane.wire.head import Headers, Sink
 _MAX_ANSWER_BYTES: Final = 64 * 1024 * 1024
 _MAX_FAULT_BYTES: Final = 256 * 1024
 _MAX_HELD_BYTES: Final = 64 * 1024
-_DRAIN_S: Final = 0.05
 _KEEP_ALIVE: Final = b": keep-alive\n\n"
 
 
@@ -130,7 +128,7 @@ async def relay_stream(
                 break
         ending.state, ending.status = "complete", 200
         await sink.end()
-        await _drain(sent)
+        sent.answer.let_go()
     except (AttemptFailed, UpstreamFailed) as failure:
         if not out.opened:
             raise
@@ -142,12 +140,6 @@ async def relay_stream(
         out.close()
         sent.answer.abort()
         _count(exchange, ending, stream.usage, stream.output_pieces, opened=out.opened)
-
-
-async def _drain(sent: Sent) -> None:
-    """Read what follows the last event, so that the connection can serve again; one that says more is dropped."""
-    with contextlib.suppress(UpstreamFailed, TimeoutError):
-        await asyncio.wait_for(sent.answer.chunk(), _DRAIN_S)
 
 
 def _count(exchange: Exchange, ending: Ending, usage: Usage | None, pieces: int, *, opened: bool) -> None:

@@ -118,6 +118,11 @@ class ScriptedAnswer:
             self._steps.clear()
             self._fault = failure("body")
 
+    def let_go(self) -> None:
+        """Want nothing more of it."""
+        self.ended = True
+        self._steps.clear()
+
     async def _hold(self, until: asyncio.Event) -> None:
         try:
             await until.wait()

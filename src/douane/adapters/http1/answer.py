@@ -18,6 +18,8 @@ from douane.errors import UpstreamFailed
 MAX_BUFFERED_BYTES = 256 * 1024
 _PIECE_OVERHEAD_BYTES = 64
 SLACK_S = 0.001
+LINGER_S = 0.05
+"""How long an answer that nobody wants any more may take to end, so that its connection serves again."""
 
 
 class Line(Protocol):
@@ -28,6 +30,9 @@ class Line(Protocol):
     def resume(self) -> None:
         """Read on, where reading was paused."""
 
+    def look_at(self, at_s: float) -> None:
+        """Look at the deadlines no later than then."""
+
     def fail(self, fault: UpstreamFailed) -> None:
         """End the answer with a fault, and the connection with it."""
 
@@ -35,8 +40,8 @@ class Line(Protocol):
 class Http1Answer:
     """The port `Answer`; `deployment` is the name that its faults speak of."""
 
-    __slots__ = ("_between_s", "_declared_bytes", "_ended", "_fault", "_first_byte_by", "_last_s", "_line", "_parts",
-                 "_total_by", "_waiter", "_weight", "deployment", "headers", "peer", "status")  # fmt: skip
+    __slots__ = ("_between_s", "_declared_bytes", "_ended", "_fault", "_first_byte_by", "_last_s", "_let_go", "_line",
+                 "_parts", "_total_by", "_waiter", "_weight", "deployment", "headers", "peer", "status")  # fmt: skip
 
     def __init__(
         self, line: Line, peer: str, deployment: str, *, first_byte_by: float, total_by: float, between_s: float
@@ -51,6 +56,7 @@ class Http1Answer:
         self._weight = 0
         self._waiter: asyncio.Future[None] | None = None
         self._ended = False
+        self._let_go = False
         self._fault: UpstreamFailed | None = None
         self._first_byte_by = first_byte_by
         self._total_by = total_by
@@ -96,9 +102,20 @@ class Http1Answer:
 
     def abort(self) -> None:
         """Close the connection at once; see the port."""
-        if self._line is not None:
+        if self._line is not None and not self._let_go:
             self._parts = []
             self._line.fail(failed(self.deployment, "body", "was cut off by this gateway", "Ask again."))
+
+    def let_go(self) -> None:
+        """Want nothing more; see the port."""
+        line = self._line
+        if line is not None and not self._let_go:
+            self._let_go = True
+            self._parts = []
+            self._weight = 0
+            self._total_by = min(self._total_by, line.loop.time() + LINGER_S)
+            line.resume()
+            line.look_at(self._total_by)
 
     def _too_long(self, limit: int) -> UpstreamFailed:
         self.abort()
@@ -124,6 +141,8 @@ class Http1Answer:
 
     def took(self, piece: bytes) -> None:
         """Note a piece of the body. Each piece weighs more than its bytes: many tiny ones are bounded as well."""
+        if self._let_go:
+            return
         self._parts.append(piece)
         self._weight += len(piece) + _PIECE_OVERHEAD_BYTES
 

@@ -127,6 +127,10 @@ class Connection(asyncio.Protocol):
             self._answer.touch(self.loop.time())
             self._transport.resume_reading()
 
+    def look_at(self, at_s: float) -> None:
+        """Look at the deadlines no later than then."""
+        self._arm(at_s)
+
     # --- asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
