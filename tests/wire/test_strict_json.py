@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from douane.errors import InvalidRequest
-from douane.wire.strict_json import MAX_DEPTH, parse
+from douane.wire.strict_json import MAX_DEPTH, MAX_WEIGHT, is_too_heavy, parse, weight_bytes
 
 CORPUS = Path(__file__).parent.parent / "corpus" / "wire" / "json"
 
@@ -110,3 +111,37 @@ def test_a_refusal_names_the_place_in_words_of_the_api_and_never_content() -> No
     assert refusal.value.param == "/messages/0/content/*"
     assert "Jean" not in str(refusal.value)
     assert "iban" not in str(refusal.value)
+
+
+UNITS = [b"[]", b"{}", b'{"a":1}', b'""', b"1", b'{"a":[1,"b"]}']
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=bytes.decode)
+def test_values_that_weigh_far_more_than_their_text_are_refused_unparsed(unit: bytes) -> None:
+    heavy = (b"[" + (unit + b",") * (MAX_WEIGHT // 40))[: 8 << 20]  # it never closes: no parser has seen it
+    with pytest.raises(InvalidRequest) as refusal:
+        parse(heavy)
+    assert refusal.value.rule == "The number of values is bounded."
+
+
+@given(values)
+def test_the_weight_is_an_upper_bound_of_what_values_take(value: Any) -> None:
+    first_item_bytes = 64
+    assert taken_bytes(orjson.loads(orjson.dumps(value))) <= weight_bytes(orjson.dumps(value)) + first_item_bytes
+
+
+def taken_bytes(value: Any) -> int:
+    if isinstance(value, dict):
+        return sys.getsizeof(value) + sum(taken_bytes(item) for item in value.values())
+    if isinstance(value, list):
+        return sys.getsizeof(value) + sum(taken_bytes(item) for item in value)
+    return 0 if value is None or isinstance(value, bool | str) else sys.getsizeof(value)
+
+
+def test_long_texts_and_many_tokens_are_not_too_heavy() -> None:
+    prose = b'{"content":"' + b'Lists (a, b), \\"quotes\\" and [notes] pass. ' * 180_000 + b'"}'
+    tokens = b'{"input":[' + b",".join([b"[" + b",".join([b"12345"] * 1000) + b"]"] * 1300) + b"]}"
+    source = orjson.dumps({"content": Path(__file__).read_text(encoding="utf-8") * 2000})[: 8 << 20]
+    for body in (prose, tokens, source):
+        assert len(body) > 7_000_000
+        assert not is_too_heavy(body, MAX_WEIGHT)

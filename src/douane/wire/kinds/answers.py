@@ -7,6 +7,7 @@ Rules enforced:
    and placements stay here (law 11).
 3. Usage is believed only where it can be true (law 8).
 4. Embeddings come in the encoding that was asked for, whether or not the upstream knows it.
+5. An answer whose values would take far more memory than its text is not parsed.
 """
 
 from __future__ import annotations
@@ -22,10 +23,12 @@ from douane.wire.call import Ask, Fault, Usage
 from douane.wire.kinds.faults import broken, read_inband_fault
 from douane.wire.kinds.kind import Reply
 from douane.wire.kinds.usage import read_usage, write_usage
+from douane.wire.strict_json import is_too_heavy
 
 CHOICE_FIELDS: Final = frozenset(
     {"index", "message", "delta", "text", "finish_reason", "logprobs", "stop_reason", "matched_stop"}
 )
+_MAX_WEIGHT: Final = 384 * 1024 * 1024
 OPTIONAL_FIELDS: Final = ("system_fingerprint", "service_tier")
 _OBJECTS: Final = {"chat": "chat.completion", "completions": "text_completion", "embeddings": "list"}
 
@@ -52,6 +55,8 @@ class WholeAnswer:
 
     def value(self, body: bytes) -> dict[str, Any] | Fault:
         """Return the parsed answer, or the fault that it is."""
+        if is_too_heavy(body, _MAX_WEIGHT):
+            return broken("The upstream answered with more values than are read.")
         try:
             value = orjson.loads(body)
         except orjson.JSONDecodeError:
