@@ -16,7 +16,9 @@ from douane.detect.detector import SEPARATOR, Candidate, windows
 from douane.detect.engine import Probe
 
 _GAP = SEPARATOR + rb"?"
-_NOT_A_SIGN = re.compile(rb"[^A-Za-z0-9]+")
+_SIGNS = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_NOT_SIGNS = bytes(sorted(set(range(256)) - set(_SIGNS)))
+_HEAD_REACH = 14
 _SIGN = re.compile(rb"[A-Za-z0-9+*]")
 
 
@@ -25,9 +27,9 @@ def _countries(codes: Sequence[str]) -> bytes:
 
 
 def _glued(data: bytes, end: int) -> bool:
-    """Tell whether the sign after a span continues it: a digit after a digit, a letter after a letter."""
-    after, last = data[end : end + 1], data[end - 1 : end]
-    return (after.isdigit() and last.isdigit()) or (after.isalpha() and last.isalpha())
+    """Tell whether the sign after a span (there always is one) continues it: two digits, or two letters."""
+    both = data[end - 1 : end + 1]
+    return both.isdigit() or both.isalpha()
 
 
 class IbanDetector:
@@ -37,23 +39,27 @@ class IbanDetector:
     version = "1"
 
     def __init__(self, lengths: Mapping[str, int]) -> None:
-        head = _countries(list(lengths)) + _GAP + rb"[0-9]" + _GAP + rb"[0-9]"
-        self.probes: tuple[Probe, ...] = (Probe(rb"[^A-Za-z0-9]" + head + _GAP + rb"[A-Za-z0-9]", caseless=True),)
-        self._start = re.compile(rb"(?<![A-Za-z0-9])" + head, re.I)
+        digits = _GAP + rb"[0-9]" + _GAP + rb"[0-9]" + _GAP
+        head = rb"[^A-Za-z0-9]" + _countries(list(lengths)) + digits
+        self.probes: tuple[Probe, ...] = (Probe(head + rb"[A-Za-z0-9]", caseless=True),)
+        self._head = re.compile(rb"[A-Za-z]{2}" + digits + rb"\Z")
         self._whole = {
-            code.encode(): re.compile(rb"(?:[A-Za-z0-9]" + _GAP + rb"){%d}[A-Za-z0-9]" % (length - 1))
+            code.encode(): re.compile(rb"(?:[A-Za-z0-9]" + _GAP + rb"+){%d}+[A-Za-z0-9]" % (length - 1))
             for code, length in lengths.items()
         }
 
     def find(self, data: bytes, ends: Sequence[list[int]]) -> Iterator[Candidate]:
-        for low, high in windows(ends[0], 16, 0):
-            for head in self._start.finditer(data, low, high):
-                whole = self._whole[head[0][:2].upper()].match(data, head.start())
-                if whole is None or _glued(data, whole.end()):
-                    continue
-                number = _NOT_A_SIGN.sub(b"", whole[0]).upper()
-                if mod_97_10.is_valid((number[4:] + number[:4]).decode()):
-                    yield Candidate("IBAN", whole.start(), whole.end(), 0.97, number[:2].decode(), 9, number)
+        for hit in ends[0]:
+            head = self._head.search(data, max(0, hit - _HEAD_REACH), hit - 1)
+            if head is None:
+                continue
+            start = head.start()
+            whole = self._whole[data[start : start + 2].upper()].match(data, start)
+            if whole is None or _glued(data, whole.end()):
+                continue
+            number = whole[0].translate(None, _NOT_SIGNS).upper()
+            if mod_97_10.is_valid((number[4:] + number[:4]).decode()):
+                yield Candidate("IBAN", start, whole.end(), 0.97, number[:2].decode(), 9, number)
 
 
 class VatDetector:

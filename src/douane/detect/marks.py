@@ -42,7 +42,12 @@ class MarkDetector:
         self._rows = [(row, probes.index(row.probe), _compiled(row.pattern)) for row in rows]
 
     def find(self, data: bytes, ends: Sequence[list[int]]) -> Iterator[Candidate]:
-        found = [mark for row, probe, pattern in self._rows for mark in self._of_row(data, ends[probe], row, pattern)]
+        found = [
+            mark
+            for row, probe, pattern in self._rows
+            if ends[probe]
+            for mark in self._of_row(data, ends[probe], row, pattern)
+        ]
         found.sort(key=lambda mark: (mark.start, -mark.end))
         done = 0
         for mark in found:

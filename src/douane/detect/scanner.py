@@ -69,9 +69,9 @@ class Scanner:
         document = walk(value)
         text = Text(document.leaves)
         hits = self._engine.scan(text.data)
-        if not hits and not document.unreadable:
+        candidates, cut = self._candidates(text.data, hits) if hits else ([], False)
+        if not candidates and not document.unreadable:
             return Inspection((), self._layers, self.detectors, False, text.chars)
-        candidates, cut = self._candidates(text.data, hits)
         findings, more = self._findings(document, text, _undisputed(candidates))
         return Inspection(findings, self._layers, self.detectors, cut or more, text.chars)
 
@@ -88,10 +88,11 @@ class Scanner:
             for slot_ends in lists:
                 slot_ends.sort()
             detector = self._table[owner]
-            counts: Counter[str] = Counter()
+            counts: dict[str, int] = {}
             for candidate in detector.find(data, lists):
-                counts[candidate.type] += 1
-                if counts[candidate.type] > MOST_CANDIDATES:
+                kind = candidate.type
+                counts[kind] = count = counts.get(kind, 0) + 1
+                if count > MOST_CANDIDATES:
                     cut = True
                     break
                 found.append((candidate, candidate.detector or detector.name))
