@@ -85,8 +85,11 @@ class Upstream(Protocol):
 class Ledger(Protocol):
     """The write-ahead ledger. One per gateway process; one chain per ledger."""
 
-    def intend(self, intent: Intent) -> Awaitable[None]:
-        """Record an intent; the awaitable ends once it is durable, and raises StoreFailed where it can't be."""
+    def intend(self, intent: Intent, *, patient: bool = False) -> Awaitable[None]:
+        """Record an intent; the awaitable ends once it is durable, and raises StoreFailed where it can't be.
+
+        `patient`: some milliseconds more do not matter, since nothing will be awaited before; it may keep company.
+        """
 
     def conclude(self, outcome: Outcome) -> Awaitable[None]:
         """Record an outcome; recorded even if nobody awaits."""

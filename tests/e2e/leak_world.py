@@ -135,7 +135,7 @@ class ReloadingLedger(InMemoryLedger):
         super().__init__()
         self.meanwhile: Callable[[], None] | None = None
 
-    def intend(self, intent: Intent) -> Awaitable[None]:
+    def intend(self, intent: Intent, *, patient: bool = False) -> Awaitable[None]:
         done = super().intend(intent)
         act, self.meanwhile = self.meanwhile, None
         if act is not None:

@@ -30,7 +30,7 @@ class HeldLedger(InMemoryLedger):
         self.release = asyncio.Event()
         self.broken = False
 
-    def intend(self, intent: Intent) -> Awaitable[None]:
+    def intend(self, intent: Intent, *, patient: bool = False) -> Awaitable[None]:
         return asyncio.ensure_future(self._later(super().intend(intent)))
 
     async def _later(self, done: Awaitable[None]) -> None:

@@ -8,6 +8,9 @@ from dataclasses import replace
 from douane.core.traffic.latency import CLOSED, UNKNOWN_CONDITION, Condition
 from douane.ports import Clock
 
+_SLOW_MS = 16.0
+"""Twice what the ledger waits for company at most."""
+
 
 class ConditionBook:
     """One condition for each deployment, by name. Names outlive reloads: what was learned stays."""
@@ -19,6 +22,11 @@ class ConditionBook:
     def all(self) -> Mapping[str, Condition]:
         """Return the conditions as they stand; a deployment that is not in it was never tried."""
         return self._conditions
+
+    def is_slow(self, name: str) -> bool:
+        """Tell whether a deployment's first byte is known to take so long that a commit hides behind it."""
+        known = self._conditions.get(name)
+        return known is not None and known.pace.ttft_ms is not None and known.pace.ttft_ms >= _SLOW_MS
 
     def tried(self, name: str) -> None:
         """Say that an attempt begins: one that probes an open circuit keeps the others away meanwhile."""

@@ -77,10 +77,14 @@ class Dispatcher:
             raise ClearanceBroken(cleared.fact, cleared.fix, rule=cleared.rule)
         return Departure(deployment, kind, cleared, call)
 
-    async def send(self, exchange: Exchange, departure: Departure, number: int) -> Sent:
-        """Write the intent ahead, confirm the permit, send; return once the answer's head is there."""
-        durable = self._ledger.intend(self._intent(exchange, departure, number))
-        if not departure.cleared.zone.premises:
+    async def send(self, exchange: Exchange, departure: Departure, number: int, *, slow: bool) -> Sent:
+        """Write the intent ahead, confirm the permit, send; return once the answer's head is there.
+
+        `slow`: the deployment is known to take longer to its first byte than the ledger waits for company.
+        """
+        premises = departure.cleared.zone.premises
+        durable = self._ledger.intend(self._intent(exchange, departure, number), patient=premises and slow)
+        if not premises:
             await durable
         elif self._ledger.failure is not None:
             raise StoreFailed(self._ledger.failure.problem, self._ledger.failure.fix, rule=self._ledger.failure.rule)

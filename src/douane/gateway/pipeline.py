@@ -268,7 +268,8 @@ class Gateway:
         ending = Ending(deployment, exchange.attempts, self._clock.monotonic_s(), "failed", 0)
         exchange.pending = ending
         try:
-            sent = await self._dispatcher.send(exchange, departure, exchange.attempts)
+            slow = self._conditions.is_slow(deployment.name)
+            sent = await self._dispatcher.send(exchange, departure, exchange.attempts, slow=slow)
             ending.upstream = sent.answer.peer
             headers = self._headers(exchange, departure)
             try:

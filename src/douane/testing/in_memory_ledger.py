@@ -25,7 +25,7 @@ class InMemoryLedger:
         self._concluded: set[tuple[str, int]] = set()
         self._settled: set[str] = set()
 
-    def intend(self, intent: Intent) -> Awaitable[None]:
+    def intend(self, intent: Intent, *, patient: bool = False) -> Awaitable[None]:
         future = asyncio.get_running_loop().create_future()
         if self.hold and self.fail_with is None:
             self._held.append((intent, future))

@@ -90,7 +90,7 @@ class SqliteLedger:
 
     # --- the port ----------------------------------------------------------------------------------------------
 
-    def intend(self, intent: Intent) -> Awaitable[None]:
+    def intend(self, intent: Intent, *, patient: bool = False) -> Awaitable[None]:
         future = self._loop.create_future()
         batch = self._waiting
         if self._failure is not None or self._closing or len(batch.records) >= self._capacity:
@@ -98,8 +98,9 @@ class SqliteLedger:
         batch.records.append(intent)
         batch.kinds.append("intent")
         batch.futures.append(future)
-        batch.urgent += 1
-        if self._sent is None and (self._timer is None or self._lazy):
+        if not patient:
+            batch.urgent += 1
+        if self._sent is None and (self._timer is None or (self._lazy and not patient)):
             self._schedule(0, 0)
         return future
 
