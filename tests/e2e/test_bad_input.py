@@ -186,6 +186,16 @@ def test_a_bad_body_is_refused_whole_and_not_repeated(house: House, name: str) -
     refused(house.talk(post(sent, METERED)), STATUS[code], code)
 
 
+HEAVY = {"lists": b"[]", "objects": b"{}", "pairs": b'{"a":1}', "texts": b'"a"', "numbers": b"1"}
+
+
+@pytest.mark.parametrize("name", HEAVY)
+def test_a_body_whose_values_take_far_more_than_its_text_is_refused(house: House, name: str) -> None:
+    unit = HEAVY[name] + b","
+    sent = body()[:-1] + b',"' + C + b'":[' + unit * (8_000_000 // len(unit)) + b"1]}"
+    refused(house.talk(post(sent, METERED)), 400, "invalid_request")
+
+
 def test_long_bodies_are_refused_whether_their_length_is_told_or_not(house: House) -> None:
     told = post(b"", METERED).replace(b"Content-Length: 0", b"Content-Length: 11000000")
     refused(house.talk(told), 413, "too_large")
