@@ -29,6 +29,7 @@ _OBJECT_BYTES, _LIST_BYTES, _QUOTE_BYTES, _COMMA_BYTES = 240, 72, 30, 46
 _MAX_NUMBER_CHARS: Final = 64
 _INT_MIN, _INT_MAX = -(2**63), 2**64 - 1
 _BOM: Final = b"\xef\xbb\xbf"
+_CONTAINERS: Final = frozenset({dict, list})
 
 
 class _Refused:
@@ -75,7 +76,7 @@ def parse(body: bytes, *, max_depth: int = MAX_DEPTH) -> Any:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as broken:
         _refuse_text(body, broken)
-    if body.count(b"[") + body.count(b"{") > max_depth and _deeper_than(value, max_depth):
+    if _deeper_than(value, max_depth):
         raise InvalidRequest(
             f"The JSON body nests deeper than {max_depth} levels.",
             f"Send at most {max_depth} levels of nesting.",
@@ -97,16 +98,17 @@ def _refuse_text(body: bytes, broken: orjson.JSONDecodeError) -> NoReturn:
 
 
 def _deeper_than(value: Any, max_depth: int) -> bool:
-    level = [value] if isinstance(value, dict | list) else []
+    """Tell whether containers nest deeper. It goes down level by level: what is nested does not nest it."""
+    level = [value] if type(value) in _CONTAINERS else []
     for _ in range(max_depth):
-        if not level:
+        below: list[Any] = []
+        for container in level:
+            for child in container.values() if type(container) is dict else container:
+                if type(child) in _CONTAINERS:
+                    below.append(child)
+        if not below:
             return False
-        level = [
-            child
-            for container in level
-            for child in (container.values() if type(container) is dict else container)
-            if type(child) is dict or type(child) is list
-        ]
+        level = below
     return bool(level)
 
 
