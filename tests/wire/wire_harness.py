@@ -43,7 +43,7 @@ def deployment(kind: str = "openai-compatible", **changes: Any) -> Deployment:
     return replace(plain, **changes)
 
 
-def chat(content: str = "hello there", **fields: Any) -> Ask:
+def chat(content: str = "hello there", /, **fields: Any) -> Ask:
     return parse_chat({"model": "route", "messages": [{"role": "user", "content": content}], **fields})
 
 
