@@ -15,6 +15,7 @@ from douane.errors import InvalidRequest, Unsupported
 from douane.wire.fields import KNOWN, PASSABLE_VALUES, REFUSED, REFUSED_PREFIXES
 
 _PREFIXES: Final = tuple(REFUSED_PREFIXES)
+_PLAIN: Final = KNOWN - REFUSED.keys()
 
 
 def wrong(param: str, fact: str, fix: str) -> InvalidRequest:
@@ -31,6 +32,8 @@ _FOLDED: Final = frozenset(_fold(name) for name in KNOWN)
 
 def check_names(fields: Mapping[str, Any], at: str = "") -> None:
     """Refuse the gateway's own fields, and names that only look different from known ones."""
+    if _PLAIN.issuperset(fields):
+        return
     for name, item in fields.items():
         if name in REFUSED:
             if not _is_passable(name, item):

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from douane.errors import Unsupported
-from douane.wire.call import Ask, Endpoint
+from douane.wire.call import Ask
 from douane.wire.fields import KNOWN, REFUSED
 from douane.wire.names import check_names, wrong
 
@@ -30,6 +30,11 @@ _CHOICE_TYPES: Final = ("function", "custom", "allowed_tools")
 _CHOICE_WORDS: Final = ("none", "auto", "required")
 _INLINE_TEXT: Final = ("type", "text", "refusal", "filename")
 _MAX_PART_DEPTH: Final = 8
+_MAX_ROLE: Final = 64
+_TEXT_MESSAGE: Final = frozenset({"role", "content", "name"})
+_NOTHING: Final[frozenset[str]] = frozenset()
+_NEEDING: Final = frozenset({"tools", "functions", "tool_choice", "response_format", "logprobs", "n"})
+"""Fields of a chat that may need a capability of the deployment; without them a request needs none."""
 
 
 # --- what a single field may be ----------------------------------------------------------------------------------
@@ -56,7 +61,8 @@ def _one_of(*words: str) -> Shape:
 
 
 def _is_list_of(kind: type) -> Callable[[Any], bool]:
-    return lambda v: type(v) is list and all(type(item) is kind for item in v)
+    kinds = frozenset({kind})
+    return lambda v: type(v) is list and kinds.issuperset(map(type, v))
 
 
 _BOOLEAN: Final = Shape(lambda v: type(v) is bool, "`true` or `false`")
@@ -64,8 +70,11 @@ _NUMBER: Final = Shape(lambda v: type(v) in (int, float), "a number")
 _OBJECT: Final = Shape(lambda v: type(v) is dict, "an object")
 _STRING: Final = Shape(lambda v: type(v) is str, "a string")
 _OBJECTS: Final = Shape(_is_list_of(dict), "a list of objects")
+_NAME: Final = _text(MAX_NAME)
+_are_texts: Final = _is_list_of(str)
+_are_tokens: Final = _is_list_of(int)
 _STOP: Final = Shape(
-    lambda v: type(v) is str or (_is_list_of(str)(v) and len(v) <= 64), "a string, or a list of at most 64 strings"
+    lambda v: type(v) is str or (_are_texts(v) and len(v) <= 64), "a string, or a list of at most 64 strings"
 )
 _BIAS: Final = Shape(
     lambda v: type(v) is dict and all(type(bias) in (int, float) for bias in v.values()), "an object of numbers"
@@ -73,7 +82,7 @@ _BIAS: Final = Shape(
 _TEXT_ONLY: Final = Shape(lambda v: v == ["text"], '`["text"]`')
 
 _COMMON: Final[Mapping[str, Shape]] = {
-    "model": _text(MAX_NAME),
+    "model": _NAME,
     "n": _whole(1, MAX_CHOICES),
     "stream": _BOOLEAN,
     "stream_options": _OBJECT,
@@ -89,7 +98,7 @@ _COMMON: Final[Mapping[str, Shape]] = {
 }
 _CHAT: Final[Mapping[str, Shape]] = {
     **_COMMON,
-    "messages": Shape(lambda v: type(v) is list and bool(v) and _is_list_of(dict)(v), "a list of at least one object"),
+    "messages": Shape(lambda v: bool(v) and _OBJECTS.accepts(v), "a list of at least one object"),
     "max_tokens": _whole(1, _MAX_TOKENS),
     "max_completion_tokens": _whole(1, _MAX_TOKENS),
     "logprobs": _BOOLEAN,
@@ -109,7 +118,7 @@ _COMPLETIONS: Final[Mapping[str, Shape]] = {
     "best_of": _whole(1, MAX_CHOICES),
 }
 _EMBEDDINGS: Final[Mapping[str, Shape]] = {
-    "model": _text(MAX_NAME),
+    "model": _NAME,
     "encoding_format": _one_of("float", "base64"),
     "dimensions": _whole(1, 1 << 20),
     "user": _STRING,
@@ -120,9 +129,9 @@ def _check_shapes(value: Mapping[str, Any], shapes: Mapping[str, Shape], require
     for name in required:
         if value.get(name) is None:
             raise wrong(name, f"`{name}` is missing", f"Send `{name}`.")
-    for name, shape in shapes.items():
-        item = value.get(name)
-        if item is not None and not shape.accepts(item):
+    for name, item in value.items():
+        shape = shapes.get(name)
+        if shape is not None and item is not None and not shape.accepts(item):
             raise wrong(name, f"`{name}` is not {shape.demands}", f"Send `{name}` as {shape.demands}.")
 
 
@@ -131,19 +140,29 @@ def _check_shapes(value: Mapping[str, Any], shapes: Mapping[str, Shape], require
 
 def _check_messages(messages: list[dict[str, Any]]) -> None:
     for index, message in enumerate(messages):
-        at = f"/messages/{index}"
-        check_names(message, at)
-        role = message.get("role")
-        if type(role) is not str or not 0 < len(role) <= 64:
-            raise wrong(f"{at}/role", f"`{at}/role` is not a string of 1 to 64 characters", "Name the message's role.")
-        content = message.get("content")
-        if type(content) is list:
-            _check_parts(content, f"{at}/content")
-        elif content is not None and type(content) is not str:
-            raise wrong(f"{at}/content", f"`{at}/content` is not text or a list of parts", "Send text or parts.")
-        calls = message.get("tool_calls")
-        if calls is not None:
-            _check_objects(calls, f"{at}/tool_calls")
+        if not (type(message.get("content")) is str and _TEXT_MESSAGE.issuperset(message) and _has_role(message)):
+            _check_message(message, f"/messages/{index}")
+
+
+def _has_role(message: dict[str, Any]) -> bool:
+    role = message.get("role")
+    return type(role) is str and 0 < len(role) <= _MAX_ROLE
+
+
+def _check_message(message: dict[str, Any], at: str) -> None:
+    check_names(message, at)
+    if not _has_role(message):
+        raise wrong(
+            f"{at}/role", f"`{at}/role` is not a string of 1 to {_MAX_ROLE} characters", "Name the message's role."
+        )
+    content = message.get("content")
+    if type(content) is list:
+        _check_parts(content, f"{at}/content")
+    elif content is not None and type(content) is not str:
+        raise wrong(f"{at}/content", f"`{at}/content` is not text or a list of parts", "Send text or parts.")
+    calls = message.get("tool_calls")
+    if calls is not None:
+        _check_objects(calls, f"{at}/tool_calls")
 
 
 def _check_objects(items: Any, at: str) -> None:
@@ -202,7 +221,7 @@ def _check_tools(tools: list[dict[str, Any]]) -> frozenset[str]:
                 param=f"{at}/type",
             )
         inner = tool.get(kind)
-        if type(inner) is not dict or not _text(MAX_NAME).accepts(inner.get("name")):
+        if type(inner) is not dict or not _NAME.accepts(inner.get("name")):
             raise wrong(f"{at}/{kind}", f"`{at}/{kind}` has no name of 1 to {MAX_NAME} characters", "Name the tool.")
         check_names(inner, f"{at}/{kind}")
         if type(inner.get("parameters", {})) not in (dict, type(None)):
@@ -271,26 +290,39 @@ def _chat_limit(value: Mapping[str, Any]) -> int | None:
     return limit
 
 
-def parse_chat(value: Any) -> Ask:
-    """Check a body of POST /v1/chat/completions; raise InvalidRequest or Unsupported, naming the field."""
-    body = _object(value)
-    _check_shapes(body, _CHAT, ("model", "messages"))
-    _check_messages(body["messages"])
+def _chat_needs(body: dict[str, Any]) -> frozenset[str]:
+    """Check what a chat offers and demands; return the capabilities that it needs."""
     tools = body.get("tools") or []
     names = _check_tools(tools)
     functions = body.get("functions") or []
     _check_objects(functions, "/functions")
     forced = _check_choice(body.get("tool_choice"), names)
     structured = _check_format(body["response_format"]) if body.get("response_format") is not None else False
-    choices = body.get("n") or 1
-    wanted = {
-        "tools": bool(tools or functions) and body.get("tool_choice") != "none",
-        "tools-forced": forced,
-        "json_schema": structured,
-        "logprobs": bool(body.get("logprobs")),
-        "choices": choices > 1,
-    }
-    return _ask("chat", body, choices=choices, limit=_chat_limit(body), wanted=wanted)
+    return _named(
+        {
+            "tools": bool(tools or functions) and body.get("tool_choice") != "none",
+            "tools-forced": forced,
+            "json_schema": structured,
+            "logprobs": bool(body.get("logprobs")),
+            "choices": (body.get("n") or 1) > 1,
+        }
+    )
+
+
+def _named(wanted: Mapping[str, bool]) -> frozenset[str]:
+    return frozenset(need for need, is_wanted in wanted.items() if is_wanted)
+
+
+def parse_chat(value: Any) -> Ask:
+    """Check a body of POST /v1/chat/completions; raise InvalidRequest or Unsupported, naming the field."""
+    body = _object(value)
+    _check_shapes(body, _CHAT, ("model", "messages"))
+    _check_messages(body["messages"])
+    needs = _NOTHING if _NEEDING.isdisjoint(body) else _chat_needs(body)
+    limit = _chat_limit(body)
+    stream = body.get("stream") is True
+    usage = stream and _includes_usage(body)
+    return Ask("chat", body["model"], body, stream, usage, body.get("n") or 1, limit, needs)
 
 
 def parse_completions(value: Any) -> Ask:
@@ -307,46 +339,25 @@ def parse_completions(value: Any) -> Ask:
         raise wrong(
             "n", f"`n` times the prompts is above {MAX_INPUTS}", "Send fewer prompts, or ask for fewer choices."
         )
-    wanted = {"logprobs": body.get("logprobs") is not None, "choices": choices > 1}
-    return _ask("completions", body, choices=choices, limit=body.get("max_tokens"), wanted=wanted, inputs=count)
+    needs = _named({"logprobs": body.get("logprobs") is not None, "choices": choices > 1})
+    stream = body.get("stream") is True
+    usage = stream and _includes_usage(body)
+    return Ask("completions", body["model"], body, stream, usage, choices, body.get("max_tokens"), needs, count)
 
 
 def parse_embeddings(value: Any) -> Ask:
     """Check a body of POST /v1/embeddings; raise InvalidRequest or Unsupported, naming the field."""
     body = _object(value)
     _check_shapes(body, _EMBEDDINGS, ("model", "input"))
-    return _ask("embeddings", body, inputs=_count_inputs(body["input"], "input"))
+    return Ask("embeddings", body["model"], body, input_count=_count_inputs(body["input"], "input"))
 
 
 def _count_inputs(inputs: Any, name: str) -> int:
     """Count the texts, or lists of token ids, of a prompt or an input."""
-    if type(inputs) is str or (inputs and _is_list_of(int)(inputs)):
+    if type(inputs) is str or (inputs and _are_tokens(inputs)):
         return 1
     whole = type(inputs) is list and 0 < len(inputs) <= MAX_INPUTS
-    if whole and (_is_list_of(str)(inputs) or all(item and _is_list_of(int)(item) for item in inputs)):
+    if whole and (_are_texts(inputs) or all(item and _are_tokens(item) for item in inputs)):
         return len(inputs)
     demands = f"text, token ids, or a list of 1 to {MAX_INPUTS} of either"
     raise wrong(name, f"`{name}` is not {demands}", f"Send `{name}` as {demands}.")
-
-
-def _ask(
-    endpoint: Endpoint,
-    body: dict[str, Any],
-    *,
-    choices: int = 1,
-    limit: int | None = None,
-    wanted: Mapping[str, bool] | None = None,
-    inputs: int = 1,
-) -> Ask:
-    stream = endpoint != "embeddings" and body.get("stream") is True
-    return Ask(
-        endpoint=endpoint,
-        model=body["model"],
-        value=body,
-        stream=stream,
-        include_usage=stream and _includes_usage(body),
-        choices=choices,
-        max_output_tokens=limit,
-        needs=frozenset(need for need, is_wanted in (wanted or {}).items() if is_wanted),
-        input_count=inputs,
-    )

@@ -12,7 +12,7 @@ One call an answer is emulated, also where the client allows several at once.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
@@ -90,11 +90,11 @@ def emulate(ask: Ask) -> Ask:
     value = {name: item for name, item in ask.value.items() if name not in given_up}
     value["messages"] = _render(ask.value["messages"])
     if plan is None:
-        return replace(ask, value=value)
+        return ask._replace(value=value)
     value["messages"] = _introduce(value["messages"], ask.value["tools"], plan)
     schema = _schema(ask.value, plan)
     value["response_format"] = {"type": "json_schema", "json_schema": {"name": "call", "schema": schema}}
-    return replace(ask, value=value, stream=False, include_usage=False)
+    return ask._replace(value=value, stream=False, include_usage=False)
 
 
 # --- the request -------------------------------------------------------------------------------------------------
