@@ -1,7 +1,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from douane.config import detector_rules
@@ -9,6 +9,7 @@ from douane.core.finding import FINDING_TYPES
 from douane.detect.detector import Candidate
 from douane.detect.engine import Probe
 from douane.detect.scanner import BULK_FROM, MOST_PER_TYPE, Scanner
+from douane.detect.walk import KEY_END
 from douane.errors import ConfigurationError
 
 HOSTILE = {
@@ -43,6 +44,7 @@ HOSTILE = {
 
 
 @given(st.text(max_size=30), st.text(max_size=30))
+@example("", KEY_END)
 def test_offsets_count_code_points_of_the_leaf(scanner, before, after):
     address = "jean.dupont@exemple.fr"
     text = f"{before} <{address}> {after}"

@@ -13,7 +13,6 @@ One scanner serves one thread (its engine's scratch does). Which label findings 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import Any, Final
@@ -102,35 +101,46 @@ class Scanner:
     def _findings(
         document: Document, text: Text, candidates: list[tuple[Candidate, str]]
     ) -> tuple[tuple[Finding, ...], bool]:
-        counts: Counter[str] = Counter()
-        distinct: dict[str, set[bytes]] = {kind: set() for kind in _BULK_TYPES}
-        placed: list[tuple[int, int, int, Candidate, str]] = []
-        for candidate, detector in candidates:
-            counts[candidate.type] += 1
-            if counts[candidate.type] > MOST_PER_TYPE:
-                continue
-            leaf, start, end = text.place(candidate.start, candidate.end)
-            placed.append((leaf, start, end, candidate, detector))
-            values = distinct.get(candidate.type)
-            if values is not None and candidate.value not in values:
-                values.add(candidate.value)
-                if len(values) == BULK_FROM:
-                    bulk = Candidate("BULK", candidate.start, candidate.end, 0.9, candidate.type.lower())
-                    placed.append((leaf, start, end, bulk, "bulk"))
+        placed, cut = _placed(text, candidates)
         odd = document.unreadable[:MOST_PER_TYPE]
-        paths = document.paths([leaf for leaf, *_ in placed] + [unread.leaf for unread in odd])
+        paths = document.paths([place[0] for place in placed] + [unread.leaf for unread in odd])
+        pointers = {leaf: pointer(path.words, key=path.is_key) for leaf, path in paths.items()}
         findings = [
-            Finding("UNREADABLE", pointer(paths[unread.leaf][: unread.depth]), 0, 0, 1.0, "walk", unread.kind)
-            for unread in odd
+            Finding("UNREADABLE", pointer(paths[leaf].words[:depth]), 0, 0, 1.0, "walk", kind)
+            for leaf, depth, kind in odd
         ]
         findings += [
-            Finding(
-                hit.type, pointer(paths[leaf], key=document.is_key(leaf)), start, end, hit.confidence, name, hit.detail
-            )
-            for leaf, start, end, hit, name in placed
+            Finding(hit.type, pointers[leaf], start, end, hit.confidence, detector, hit.detail)
+            for leaf, start, end, hit, detector in placed
         ]
-        more = len(document.unreadable) > MOST_PER_TYPE or any(count > MOST_PER_TYPE for count in counts.values())
-        return tuple(findings), more
+        return tuple(findings), cut or len(document.unreadable) > MOST_PER_TYPE
+
+
+Placed = tuple[int, int, int, Candidate, str]
+"""The leaf, its first code point and the one after the last; the candidate and its detector's name."""
+
+
+def _placed(text: Text, candidates: list[tuple[Candidate, str]]) -> tuple[list[Placed], bool]:
+    """Place the candidates in their leaves, with one more for a list of people; tell whether some were left out."""
+    counts: dict[str, int] = {}
+    distinct: dict[str, set[bytes]] = {kind: set() for kind in _BULK_TYPES}
+    placed: list[Placed] = []
+    cut = False
+    for candidate, detector in candidates:
+        kind = candidate.type
+        counts[kind] = count = counts.get(kind, 0) + 1
+        if count > MOST_PER_TYPE:
+            cut = True
+            continue
+        leaf, start, end = text.place(candidate.start, candidate.end)
+        placed.append((leaf, start, end, candidate, detector))
+        values = distinct.get(kind)
+        if values is not None and candidate.value not in values:
+            values.add(candidate.value)
+            if len(values) == BULK_FROM:
+                bulk = Candidate("BULK", candidate.start, candidate.end, 0.9, kind.lower())
+                placed.append((leaf, start, end, bulk, "bulk"))
+    return placed, cut
 
 
 def _undisputed(candidates: list[tuple[Candidate, str]]) -> list[tuple[Candidate, str]]:

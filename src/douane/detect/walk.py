@@ -13,8 +13,7 @@ Which patterns are looked for in the leaves is left to the detectors; how offset
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from douane.core.api_words import API_WORDS
 
@@ -29,7 +28,9 @@ READABLE_PARTS: frozenset[str] = frozenset((
 ))  # fmt: skip
 """Types of content parts whose whole content is text in the body. Every other type is unreadable."""
 
-_OWN, _PARTS, _INPUT, _OPAQUE, _SCHEMA, _AUDIO = 1, 2, 3, 4, 5, 6
+_OWN, _PARTS, _INPUT, _SCHEMA, _OPAQUE, _AUDIO = 1, 2, 3, 4, 5, 6
+_A_TEXT_IS_A_LEAF = _SCHEMA
+"""Up to this handling, a key's value that is a string is a leaf like any other."""
 _HANDLING: Final[Mapping[str, int]] = {
     **dict.fromkeys(API_WORDS, 0),
     **dict.fromkeys(("content", "output", "parts"), _PARTS),
@@ -52,8 +53,14 @@ _KINDS: Final[Mapping[str, str]] = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Unreadable:
+class Path(NamedTuple):
+    """The keys and indexes that lead to a leaf; those to a key end in the key itself."""
+
+    words: tuple[str | int, ...]
+    is_key: bool
+
+
+class Unreadable(NamedTuple):
     """Something that no text scan reads. `leaf` is its first leaf, `depth` the length of its own path."""
 
     leaf: int
@@ -61,24 +68,20 @@ class Unreadable:
     kind: str
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
-    """A body as its leaves. Keys end in `KEY_END`."""
+class Document(NamedTuple):
+    """A body as its leaves. Keys end in `KEY_END`; a value may do so, too: only its path tells them apart."""
 
     value: Any
     leaves: list[str]
     unreadable: list[Unreadable]
 
-    def paths(self, wanted: Iterable[int]) -> dict[int, tuple[str | int, ...]]:
+    def paths(self, wanted: Iterable[int]) -> dict[int, Path]:
         """Return the paths of some leaves, by walking again."""
-        found: dict[int, tuple[str | int, ...]] = {}
+        found: dict[int, Path] = {}
         asked = sorted(set(wanted), reverse=True)
         if asked:
             _Paths(asked, found).value(self.value, ())
         return found
-
-    def is_key(self, leaf: int) -> bool:
-        return self.leaves[leaf].endswith(KEY_END)
 
 
 def walk(value: Any) -> Document:
@@ -99,8 +102,12 @@ def walk(value: Any) -> Document:
 
 def pointer(path: tuple[str | int, ...], *, key: bool = False) -> str:
     """Return the RFC 6901 pointer of a path; that of a key ends in `~key`."""
-    parts = [str(part).replace("~", "~0").replace("/", "~1") for part in path]
-    return "".join("/" + part for part in parts) + ("~key" if key else "")
+    told = "".join([f"/{part}" if type(part) is int else f"/{_escaped(str(part))}" for part in path])
+    return f"{told}~key" if key else told
+
+
+def _escaped(word: str) -> str:
+    return word.replace("~", "~0").replace("/", "~1")
 
 
 def _object(value: dict[str, Any], out: list[str], odd: list[Unreadable], depth: int) -> None:
@@ -111,13 +118,13 @@ def _object(value: dict[str, Any], out: list[str], odd: list[Unreadable], depth:
     for key, inner in value.items():
         handling = _HANDLING.get(key, _OWN)
         kind = type(inner)
-        if handling:
-            if handling == _OWN:
-                out.append(key + KEY_END)
-            elif inner:
-                _special(handling, key, inner, out, odd, depth)
-                continue
-        if kind is str:
+        if handling == _OWN:
+            out.append(key + KEY_END)
+        if kind is str and handling <= _A_TEXT_IS_A_LEAF:
+            out.append(inner)
+        elif handling > _OWN and inner:
+            _special(handling, key, inner, out, odd, depth)
+        elif kind is str:
             out.append(inner)
         elif kind is dict:
             _object(inner, out, odd, depth)
@@ -232,7 +239,7 @@ def _refers(value: Any) -> bool:
 class _Paths:
     """The second walk: the same order as the first, with paths. `asked` is sorted downwards."""
 
-    def __init__(self, asked: list[int], found: dict[int, tuple[str | int, ...]]) -> None:
+    def __init__(self, asked: list[int], found: dict[int, Path]) -> None:
         self.asked = asked
         self.found = found
         self.at = 0
@@ -256,7 +263,7 @@ class _Paths:
         schema = bool(path) and path[-1] == "properties"
         for key, inner in value.items():
             if key not in API_WORDS and (schema or _HANDLING.get(key, _OWN) == _OWN):
-                self.leaf((*path, key))
+                self.leaf((*path, key), is_key=True)
             self.value(inner, (*path, key))
 
     def array(self, value: list[Any], path: tuple[str | int, ...]) -> None:
@@ -266,7 +273,7 @@ class _Paths:
         for index, inner in enumerate(value):
             self.value(inner, (*path, index))
 
-    def leaf(self, path: tuple[str | int, ...]) -> None:
+    def leaf(self, path: tuple[str | int, ...], *, is_key: bool = False) -> None:
         if self.asked and self.asked[-1] == self.at:
-            self.found[self.asked.pop()] = path
+            self.found[self.asked.pop()] = Path(path, is_key)
         self.at += 1
