@@ -31,6 +31,8 @@ from douane.wire.kinds.streams import EventRelay
 from douane.wire.kinds.tools import EmulatedAnswer, EmulatedStream, emulate, mentions_tools, plan_of
 
 PATHS: Final = {"chat": "/chat/completions", "completions": "/completions", "embeddings": "/embeddings"}
+_WHOLE: Final = (("content-type", "application/json"), ("accept", "application/json"))
+_STREAM: Final = (("content-type", "application/json"), ("accept", "text/event-stream"))
 _OURS: Final = frozenset({"model", "stream", "stream_options", *PASSABLE_VALUES})
 
 
@@ -80,7 +82,11 @@ class Dialect:
 
     def body(self, ask: Ask, deployment: Deployment, *, premises: bool) -> dict[str, Any]:
         """Return the fields that are the client's, as the platform calls them."""
-        fields = {name: item for name, item in ask.value.items() if name not in _OURS and name not in self.drops}
+        drops = self.drops
+        fields: dict[str, Any] = {}
+        for name, item in ask.value.items():
+            if name not in _OURS and name not in drops:
+                fields[name] = item
         if not premises or self.facts.managed:
             fields = project(fields, self.listing[ask.endpoint], deployment.name)
         for name, other in self.renames.items():
@@ -104,13 +110,8 @@ class Dialect:
 
     def headers(self, ask: Ask, deployment: Deployment) -> tuple[tuple[str, str], ...]:
         """Return the call's headers: none of the client's pass."""
-        headers = [
-            ("content-type", "application/json"),
-            ("accept", "text/event-stream" if ask.stream else "application/json"),
-        ]
-        if deployment.api_key:
-            headers.append(("authorization", f"Bearer {deployment.api_key}"))
-        return tuple(headers)
+        headers = _STREAM if ask.stream else _WHOLE
+        return (*headers, ("authorization", f"Bearer {deployment.api_key}")) if deployment.api_key else headers
 
     def fault(self, status: int, headers: Mapping[str, str], body: bytes) -> Fault:
         """Read a refusal: any status but 200."""

@@ -75,10 +75,24 @@ def project(value: Mapping[str, Any], listing: Shape, deployment: str) -> dict[s
     out: dict[str, Any] = {}
     for name, item in value.items():
         if name in listing:
-            out[name] = _inside(item, listing[name], name, deployment)
+            shape = listing[name]
+            out[name] = item if _fits(item, shape) else _inside(item, shape, name, deployment)
         elif item is not None and name not in HARMLESS:
             raise _unlisted(name, "", deployment)
     return out
+
+
+def _fits(item: Any, shape: Any) -> bool:
+    """Tell whether a listing names all that a value holds, as it mostly does: then the value passes as it is."""
+    if shape is LEAF:
+        return True
+    if isinstance(shape, list):
+        return type(item) is not list or all(_fits(child, shape[0]) for child in item)
+    if type(item) is dict:
+        for name, child in item.items():
+            if name not in shape or (type(child) is not str and not _fits(child, shape[name])):
+                return False
+    return True
 
 
 def _inside(item: Any, shape: Any, at: str, deployment: str) -> Any:

@@ -30,7 +30,10 @@ def is_offloaded(model: str) -> bool:
     >>> is_offloaded("kimi-k2:cloud"), is_offloaded("gpt-oss:120b-cloud"), is_offloaded("llama3.1:8b")
     (True, True, False)
     """
-    name, _, tag = model.lower().partition(":")
+    folded = model.lower()
+    if "cloud" not in folded:
+        return False
+    name, _, tag = folded.partition(":")
     return name.endswith("-cloud") or "cloud" in tag.split("-")
 
 
