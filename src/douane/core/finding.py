@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import NamedTuple
 
 FINDING_TYPES: tuple[str, ...] = (
     "EMAIL", "PHONE", "IP", "IBAN", "CARD", "PERSON", "ADDRESS", "DOB", "NIR", "SIREN", "SIRET", "VAT", "FR_ID",
@@ -11,8 +12,7 @@ FINDING_TYPES: tuple[str, ...] = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """One hit. `start` and `end` count code points of the leaf at the JSON `pointer` (RFC 6901; "" for bare text).
 
     A pointer that names an object's key rather than its value ends in `~key` (no RFC 6901 pointer can).
@@ -28,8 +28,7 @@ class Finding:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Inspection:
+class Inspection(NamedTuple):
     """What inspecting one request gave.
 
     `layers` names those that ran to their end, `detectors` their versions as one short string for the receipt.
@@ -49,4 +48,4 @@ class Failure:
 
     layer: str
     cause: str
-    detectors: str = field(default="")
+    detectors: str = ""

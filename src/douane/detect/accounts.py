@@ -18,7 +18,9 @@ from douane.detect.engine import Probe
 _GAP = SEPARATOR + rb"?"
 _SIGNS = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _NOT_SIGNS = bytes(sorted(set(range(256)) - set(_SIGNS)))
-_HEAD_REACH = 14
+_HEAD_BYTES = 13
+"""The longest head: a country, two check digits, a separator of three bytes after each."""
+_AFTER_COUNTRY = b"0123456789 .-\xc2\xa0\xe2\xaf" + bytes(range(0x80, 0x94))
 _SIGN = re.compile(rb"[A-Za-z0-9+*]")
 
 
@@ -39,10 +41,8 @@ class IbanDetector:
     version = "1"
 
     def __init__(self, lengths: Mapping[str, int]) -> None:
-        digits = _GAP + rb"[0-9]" + _GAP + rb"[0-9]" + _GAP
-        head = rb"[^A-Za-z0-9]" + _countries(list(lengths)) + digits
-        self.probes: tuple[Probe, ...] = (Probe(head + rb"[A-Za-z0-9]", caseless=True),)
-        self._head = re.compile(rb"[A-Za-z]{2}" + digits + rb"\Z")
+        head = _countries(list(lengths)) + _GAP + rb"[0-9]" + _GAP + rb"[0-9]" + _GAP
+        self.probes: tuple[Probe, ...] = (Probe(rb"[^A-Za-z0-9]" + head + rb"[A-Za-z0-9]", caseless=True),)
         self._whole = {
             code.encode(): re.compile(rb"(?:[A-Za-z0-9]" + _GAP + rb"+){%d}+[A-Za-z0-9]" % (length - 1))
             for code, length in lengths.items()
@@ -50,11 +50,10 @@ class IbanDetector:
 
     def find(self, data: bytes, ends: Sequence[list[int]]) -> Iterator[Candidate]:
         for hit in ends[0]:
-            head = self._head.search(data, max(0, hit - _HEAD_REACH), hit - 1)
-            if head is None:
-                continue
-            start = head.start()
-            whole = self._whole[data[start : start + 2].upper()].match(data, start)
+            low = max(0, hit - 1 - _HEAD_BYTES)
+            up_to_country = data[low : hit - 1].rstrip(_AFTER_COUNTRY)
+            start = low + len(up_to_country) - 2
+            whole = self._whole[up_to_country[-2:].upper()].match(data, start)
             if whole is None or _glued(data, whole.end()):
                 continue
             number = whole[0].translate(None, _NOT_SIGNS).upper()
