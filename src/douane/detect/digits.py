@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from enum import IntEnum
 from itertools import combinations, pairwise
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from douane.detect.detector import SEPARATOR
 from douane.detect.engine import Probe
@@ -22,6 +21,7 @@ RUN_PROBE = Probe(rb"[0-9](?:" + _BETWEEN + rb"{0,3}[0-9]){8}[^0-9]")
 
 _RUN = re.compile(rb"[0-9]+(?:" + _BETWEEN + rb"{1,3}[0-9]+)*")
 _GROUP = re.compile(rb"[0-9]+")
+_LETTERS = "`abcdefghijklmnopqrstuvwxyz"
 _RUN_BYTES = b"0123456789 .-/()\xc2\xa0\xe2\xaf" + bytes(range(0x80, 0x94))
 _GLUE_BEFORE = re.compile(rb"([A-Za-z_\x80-\xbf\xc3]{1,24})([\-./#]?)\Z")
 _NAMED = frozenset(
@@ -36,8 +36,7 @@ _NAMED = frozenset(
 K = TypeVar("K")
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(NamedTuple):
     """Groups as (start, end) offsets. `lengths` spells them, a letter a group: `a` is one digit, `b` two, `z` many.
 
     `glued` is the first group's tie to a word before it: "" none, "-" by a sign, "a" directly.
@@ -51,8 +50,7 @@ class Run:
     end: int
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Groups `first` to `last` of a run, and their digits."""
 
     run: Run
@@ -96,7 +94,7 @@ def _run_start(data: bytes, low: int, end: int) -> int:
 
 def _run(data: bytes, start: int, end: int) -> Run:
     groups = [found.span() for found in _GROUP.finditer(data, start, end)]
-    lengths = "".join([chr(96 + min(last - first, 26)) for first, last in groups])
+    lengths = "".join([_LETTERS[last - first] if last - first < 26 else "z" for first, last in groups])
     return Run(groups, lengths, _tie(data, start), start > 0 and data[start - 1] == 43, start, end)
 
 
@@ -111,23 +109,26 @@ class Shapes(Generic[K]):
     """Which kinds of number are grouped in which ways, looked up by the letters of a run."""
 
     def __init__(self, kinds: Iterable[tuple[K, Iterable[tuple[int, ...]]]]) -> None:
-        table: dict[str, list[K]] = {}
+        table: dict[str, tuple[K, ...]] = {}
         for kind, ways in kinds:
-            for word in {"".join([chr(96 + size) for size in sizes]) for sizes in ways}:
-                table.setdefault(word, []).append(kind)
-        self._table = {word: tuple(found) for word, found in table.items()}
-        self._most = max(map(len, table))
-        self._first = frozenset(word[:2] for word in table) | {word for word in table if len(word) == 1}
+            for word in {"".join([_LETTERS[size] for size in sizes]) for sizes in ways}:
+                table[word] = (*table.get(word, ()), kind)
+        for word in tuple(table):
+            for size in range(1, len(word)):
+                table.setdefault(word[:size], ())
+        self._table = table
+        """The words, and each beginning of one, with no kinds where it is not a word itself."""
 
     def of_run(self, run: Run) -> Iterator[tuple[int, int, tuple[K, ...]]]:
         """Yield (first group, last group, kinds) for each stretch of the run that is grouped as some kind is."""
         lengths, table = run.lengths, self._table
-        for first in range(len(lengths)):
-            if lengths[first : first + 2] not in self._first and lengths[first] not in self._first:
-                continue
-            for last in range(first, min(first + self._most, len(lengths))):
+        size = len(lengths)
+        for first in range(size):
+            for last in range(first, size):
                 kinds = table.get(lengths[first : last + 1])
-                if kinds is not None:
+                if kinds is None:
+                    break
+                if kinds:
                     yield first, last, kinds
 
 

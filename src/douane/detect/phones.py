@@ -31,6 +31,8 @@ _TYPES = (
 )  # fmt: skip
 _MOST_PER_RUN = 64
 _NORTH_AMERICA = 1
+_ZERO = ord("0")
+_NOT_DIGITS = bytes(sorted(set(range(256)) - set(b"0123456789")))
 _WORDS = (
     rb"(?:(?:tele|t\xc3\xa9l\xc3\xa9)?phone|handy|portable|desk|office|answering|call me|"
     rb"t\xc3\xa9l|tel|mobile?|m\xc3\xb3vil|cell|gsm|fax)"
@@ -58,7 +60,7 @@ class NumberingPlans:
     """Which digits are a number where. Plans of countries load as numbers of theirs turn up."""
 
     def __init__(self, regions: Iterable[str]) -> None:
-        self.trunk_zero: list[tuple[str, re.Pattern[str]]] = []
+        trunk_zero: dict[str, str] = {}
         self.without_trunk: list[tuple[str, re.Pattern[str]]] = []
         self.american: re.Pattern[str] | None = None
         for region in regions:
@@ -69,18 +71,20 @@ class NumberingPlans:
                 self.american = _plan([region])
                 continue
             plan = _plan(COUNTRY_CODE_TO_REGION_CODE[metadata.country_code])
-            if metadata.national_prefix == "0" or region == "IT":
-                self.trunk_zero.append((region, plan))
+            if region == "IT":
+                trunk_zero[region] = plan.pattern
+            elif metadata.national_prefix == "0":
+                trunk_zero[region] = f"0(?:{plan.pattern})"
             else:
                 self.without_trunk.append((region, plan))
+        self.trunk_zero = frozenset(trunk_zero)
+        self._national = re.compile("|".join(f"(?P<{region}>{plan})" for region, plan in trunk_zero.items()) or "(?!)")
         self._countries: dict[int, re.Pattern[str] | None] = {}
 
     def national(self, digits: str) -> str:
         """Return the region that takes a number with its trunk zero, or ""."""
-        for region, plan in self.trunk_zero:
-            if plan.fullmatch(digits if region == "IT" else digits[1:]):
-                return region
-        return ""
+        found = self._national.fullmatch(digits)
+        return (found.lastgroup or "") if found is not None else ""
 
     def international(self, digits: str) -> bool:
         """Tell whether `digits`, country code first, are a possible number; a trunk zero in brackets is dropped."""
@@ -115,13 +119,15 @@ class Phones:
     def __init__(self, regions: Sequence[str] = DEFAULT_REGIONS) -> None:
         self._plans = NumberingPlans(regions)
         self._is_french = "FR" in regions
-        self._others = any(region != "FR" for region, _ in self._plans.trunk_zero)
+        self._others = bool(self._plans.trunk_zero - {"FR"})
 
     def of_run(self, data: bytes, run: Run) -> Iterator[Candidate]:
         """Yield the numbers that no fixed grouping tells: international ones, and those of plans with a trunk zero."""
-        yield from self._international(data, run)
-        if self._others:
-            yield from self._with_trunk_zero(data, run)
+        zeros = [first for first, (start, _) in enumerate(run.groups) if data[start] == _ZERO]
+        if run.plus or zeros:
+            yield from self._international(data, run, zeros if zeros[:1] == [0] or not run.plus else [0, *zeros])
+        if zeros and self._others:
+            yield from self._with_trunk_zero(data, run, zeros)
 
     def french(self, data: bytes, place: Place) -> Candidate | None:
         """Return a number of ten digits as France writes it; any one that begins as a subscriber's does."""
@@ -147,11 +153,11 @@ class Phones:
         region = next((region for region, plan in self._plans.without_trunk if plan.fullmatch(digits)), "")
         return _phone(data, place.start, place.end, 0.75, region, rank=4) if region else None
 
-    def _international(self, data: bytes, run: Run) -> Iterator[Candidate]:
+    def _international(self, data: bytes, run: Run, firsts: list[int]) -> Iterator[Candidate]:
+        """Try the groups that begin with a zero, and the first one after a plus sign."""
         tried = 0
-        for first, (start, _end) in enumerate(run.groups):
-            if data[start] != 48 and not (run.plus and first == 0):
-                continue
+        for first in firsts:
+            start = run.groups[first][0]
             zeros = data[start : start + 2] == b"00" and 49 <= data[start + 2] <= 57
             if not (zeros or (run.plus and first == 0)) or (zeros and first == 0 and run.glued):
                 continue
@@ -173,10 +179,11 @@ class Phones:
                 longest = last
         return longest
 
-    def _with_trunk_zero(self, data: bytes, run: Run) -> Iterator[Candidate]:
+    def _with_trunk_zero(self, data: bytes, run: Run, zeros: list[int]) -> Iterator[Candidate]:
         """A trunk zero begins a run, or stands well apart in one: many codes have a zero inside."""
-        for first, (start, _) in enumerate(run.groups):
-            if data[start] != 48 or not 49 <= data[start + 1] <= 57:
+        for first in zeros:
+            start = run.groups[first][0]
+            if not 49 <= data[start + 1] <= 57:
                 continue
             if first and start - run.groups[first - 1][1] <= 1:
                 continue
@@ -233,5 +240,5 @@ def _is_labelled(data: bytes, place: Place) -> bool:
 
 
 def _phone(data: bytes, start: int, end: int, confidence: float, region: str = "", *, rank: int) -> Candidate:
-    digits = bytes(char for char in data[start:end] if 48 <= char <= 57)
+    digits = data[start:end].translate(None, _NOT_DIGITS)
     return Candidate("PHONE", start, end, confidence, region, rank, digits[-9:], "phone")
