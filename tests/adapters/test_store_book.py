@@ -103,8 +103,8 @@ def test_one_unfit_record_does_not_keep_the_others_out(
         an_outcome("a"),
     )
     assert left_out == [1, 3, 4, 5]
-    assert count(connection, "attempts") == 2
-    assert count(connection, "attempts", "state='open'") == 1
+    assert count(connection, "attempts") == 1
+    assert count(connection, "open_requests", "not ended") == 1
     assert verdict(database) == "sound"
 
 
@@ -116,6 +116,52 @@ def test_a_request_settles_once_even_if_two_attempts_say_they_settle_it(
     assert count(connection, "attempts", "settles") == 1
     assert book.spent_micro("support-team", 0) == {"USD": 126}
     assert verdict(database) == "sound"
+
+
+def test_an_attempt_that_has_ended_is_not_begun_again(
+    book: Book, connection: sqlite3.Connection, database: Path
+) -> None:
+    first = an_outcome("a", 1, state="failed", settles=False, cost_micro=0)
+    assert write(book, 1, an_intent("a", 1), first, an_intent("a", 1), an_intent("a", 2)) == [2]
+    assert write(book, 2, an_intent("a", 1), an_intent("a", 2), an_outcome("a", 2), an_intent("a", 3)) == [0, 1, 3]
+    assert (count(connection, "attempts"), count(connection, "requests"), count(connection, "open_requests")) == (
+        2,
+        1,
+        0,
+    )
+    assert verdict(database) == "sound"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"payload_bytes": 1 << 63}, {"reserved_micro": 1 << 63}, {"zone": None}, {"level": None}],
+)
+def test_an_intent_that_could_never_be_written_as_an_attempt_is_not_acknowledged(
+    book: Book, connection: sqlite3.Connection, fields: dict[str, object]
+) -> None:
+    assert write(book, 1, an_intent("a"), an_intent("b", **fields)) == [1]
+    assert count(connection, "open_requests") == 1
+
+
+def test_a_writer_that_starts_again_knows_the_intents_of_the_one_before(
+    book: Book, connection: sqlite3.Connection, database: Path
+) -> None:
+    failed = an_outcome("a", 1, state="failed", settles=False, cost_micro=0)
+    write(book, 1, an_intent("a", 1), an_intent("b"), failed)
+    again = Book(open_book(str(database)), "session-1")
+    assert write(again, 2, an_intent("a", 1), an_intent("a", 2), an_outcome("b"), an_outcome("a", 2)) == [0]
+    assert count(connection, "open_requests") == 0
+    assert verdict(database) == "sound"
+
+
+def test_an_open_request_without_a_readable_intent_is_told_with_a_fix(
+    book: Book, connection: sqlite3.Connection, database: Path
+) -> None:
+    write(book, 1, an_intent("a"))
+    connection.execute("update receipts set body='[]'")
+    with pytest.raises(StoreFailed, match="record 1") as told:
+        Book(open_book(str(database)), "session-2")
+    assert "verify" in told.value.fix
 
 
 def test_nothing_is_intended_for_a_request_that_is_settled_by_then(book: Book, connection: sqlite3.Connection) -> None:
@@ -172,7 +218,7 @@ def test_recovery_ends_an_attempt_that_its_settled_request_left_open(
     write(book, 1, an_intent("a", 1), an_intent("a", 2))
     write(book, 2, an_outcome("a", 1))
     assert Book(open_book(str(database)), "session-2").recover(0) == 1
-    assert count(connection, "attempts", "state='open'") == 0
+    assert count(connection, "open_requests", "not ended") == 0
     assert count(connection, "open_requests") == 0
     assert count(connection, "requests") == 1
     assert verdict(database) == "sound"
@@ -187,7 +233,7 @@ def test_a_restarted_writer_of_the_same_session_recovers_nothing(book: Book, dat
     ("tampering", "code"),
     [
         (
-            "update receipts set body=replace(body, '\"cost_micro\":63', '\"cost_micro\":62') where seq=2",
+            "update receipts set body=replace(body, ',63,\"USD\",', ',62,\"USD\",') where seq=2",
             "chain_broken",
         ),
         ("delete from receipts where seq=2", "chain_broken"),
@@ -199,8 +245,8 @@ def test_a_restarted_writer_of_the_same_session_recovers_nothing(book: Book, dat
         ("delete from requests where state='refused'", "sums_differ"),
         ("update refusal_hours set requests=0", "sums_differ"),
         ("delete from requests where request_id='a'", "rows_astray"),
-        ("insert into open_requests values ('a')", "rows_astray"),
-        ("delete from attempts where request_id='open'", "rows_astray"),
+        ("insert into open_requests values (1, 0)", "rows_astray"),
+        ("delete from open_requests where intent_seq=4", "rows_astray"),
     ],
 )
 def test_verification_finds_what_was_tampered_with(
@@ -307,8 +353,8 @@ class LedgerAgainstModel(RuleBasedStateMachine):
     def the_sums_are_those_of_the_model(self) -> None:
         known = sum(outcome.cost_micro or 0 for outcome in self.outcomes.values())
         assert self.book.spent_micro("support-team", 0).get("USD", 0) == known
-        assert count(self.connection, "attempts", "state='open'") == len(self.open)
-        assert count(self.connection, "attempts", "state<>'open'") == len(self.outcomes)
+        assert count(self.connection, "open_requests", "not ended") == len(self.open)
+        assert count(self.connection, "attempts") == len(self.outcomes)
         assert count(self.connection, "requests", "state='refused'") == self.refused
 
     def teardown(self) -> None:

@@ -73,14 +73,14 @@ def test_the_walk_of_receipts_finds_a_changed_a_swapped_and_a_missing_one(fault:
     store.execute("create table chains (id, last_hash)")
     before, rows = readback.GENESIS, []
     for seq in range(1, 6):
-        body = orjson.dumps({"before": before, "seq": seq}).decode()
+        body = orjson.dumps(["outcome", "chain", seq, before, "request"]).decode()
         before = sha256(body.encode()).hexdigest()
         rows.append([1, seq, before, body])
     store.execute("insert into chains values (1, ?)", (before,))
     if fault == "tail":
         del rows[4]
     if fault == "body":
-        rows[2][3] = rows[2][3].replace('"seq":3', '"seq":9')
+        rows[2][3] = rows[2][3].replace('"request"', '"another"')
     if fault == "order":
         rows[1][1], rows[2][1] = rows[2][1], rows[1][1]
     if fault == "gap":

@@ -90,13 +90,17 @@ def test_the_histogram_counts_each_attempt_in_one_cell(data: Path) -> None:
 
 def test_an_export_gives_every_attempt_once_over_many_pages(data: Path) -> None:
     records = [an_intent(f"r{n:05d}", at_us=AT_US + n // 3) for n in range(2_500)]
+    still_open = {f"r{n:05d}" for n in (0, 3, 7, 1_500, 2_499)}
     connection = open_book(str(prepared(data)))
     book = Book(connection, "session")
     book.apply(1, ["intent"] * len(records), [tuple(record) for record in records])
+    ended = [an_outcome(record.request_id) for record in reversed(records) if record.request_id not in still_open]
+    book.apply(2, ["outcome"] * len(ended), [tuple(record) for record in ended])
     connection.close()
     reads = SqliteReads(data / "douane.db")
     lines = [json.loads(line) for line in export(reads, Format.JSONL)]
     assert [line["request_id"] for line in lines] == [record.request_id for record in records]
+    assert {line["request_id"] for line in lines if line["state"] == "open"} == still_open
     assert tuple(lines[0]) == EXPORTED
     part = list(export(reads, Format.JSONL, since_us=AT_US + 100, until_us=AT_US + 200))
     assert len(part) == 300

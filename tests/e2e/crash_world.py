@@ -1,6 +1,6 @@
 """Kills a gateway at work, starts it again, and compares what clients and upstreams saw with what the ledger has.
 
-The oracle reads the database with SQL and JSON of its own; the product's verifier is asked beside it.
+The oracle adds up the chained records by itself; the product's verifier is asked beside it.
 
 A round: 24 requests are held open by their upstreams, half of them streams whose first event the client has; 12 clients
 ask without pause besides. After some number of acknowledgements the victim gets SIGKILL:
@@ -18,15 +18,13 @@ import contextlib
 import os
 import random
 import signal
-import sqlite3
-from collections import Counter
-from contextlib import closing
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 import orjson
 from leak_world import good, piece
+from ledger_book import LedgerBook
 from raw_client import CHAT, IBAN, Heard, chat, port_of, post, talk
 from running import TWO_ZONES, Beside, Running, douane_up, upstreams
 from test_sdk_python import framed, played, stream_head
@@ -34,6 +32,7 @@ from test_sdk_python import framed, played, stream_head
 from douane.adapters.store.sqlite_reads import SqliteReads
 from douane.control.ledger_verify import verify
 from douane.core.digest import digest
+from douane.core.receipt import read_body
 from douane.testing.hostile_server import Behaviour, Exchange, HostileServer, Request, waits
 
 VICTIMS = ("gateway", "writer", "both", "late writer", "stopped writer")
@@ -62,7 +61,7 @@ class Round:
     open: int = 0
     sums_apart: int = 0
     unknown: int = 0
-    """Attempts that recovery ended."""
+    """Acknowledged requests that recovery ended."""
     complete_but_unknown: int = 0
     """Of those, attempts whose client had the whole answer: the kill came before the outcome's commit."""
     verdict: str = ""
@@ -257,31 +256,23 @@ class CrashWorld:
     # --- the oracle
 
     def _examine(self, found: Round, load: Load) -> Round:
-        database = self._running.data / "douane.db"
-        with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
-            connection.row_factory = sqlite3.Row
-            attempts = {row["request_id"]: row for row in connection.execute("select * from attempts order by attempt")}
-            records = [orjson.loads(row[0]) for row in connection.execute("select body from receipts")]
-            found.open = connection.execute("select count(*) from open_requests").fetchone()[0]
-            found.sums_apart = _sums_apart(connection)
-        settled = Counter(r["request_id"] for r in records if r["kind"] == "settlement" or r.get("settles"))
-        settled.update(r["request_id"] for r in records if r["kind"] == "refusal")
-        written = {r["payload_digest"] for r in records if r["kind"] == "intent"}
+        book = LedgerBook.read(self._running.data)
+        written = {intent.payload_digest for intent in book.intents.values()}
+        recorded = {request_id for request_id, _ in book.intents}
         acknowledged = [asked for asked in load.asked if asked.acknowledged]
         found.acknowledged = len(acknowledged)
         found.refused = sum(asked.heard.status == 503 for asked in load.asked)
-        found.lost = sum(asked.heard.request_id not in attempts for asked in acknowledged)
+        found.lost = sum(asked.heard.request_id not in recorded for asked in acknowledged)
         found.left_unwritten = sum(digest(request.body) not in written for request in self._far.received)
-        everything = attempts.keys() | {r["request_id"] for r in records}
-        found.not_settled_once = sum(settled[request_id] != 1 for request_id in everything)
+        found.not_settled_once = book.not_settled_once
+        found.open = book.open
+        found.sums_apart = book.sums_apart()
         for asked in acknowledged:
-            row = attempts.get(asked.heard.request_id)
-            if row is not None:
-                self._judge(found, asked, row["state"])
-        found.unknown = sum(
-            attempts[a.heard.request_id]["state"] == "unknown" for a in acknowledged if a.heard.request_id in attempts
-        )
-        found.verdict = verify(SqliteReads(database))["verdict"]
+            ending = book.ending(asked.heard.request_id)
+            if ending is not None:
+                self._judge(found, asked, ending.state)
+                found.unknown += ending.state == "unknown"
+        found.verdict = verify(SqliteReads(self._running.data / "douane.db"))["verdict"]
         return found
 
     def _judge(self, found: Round, asked: Asked, state: str) -> None:
@@ -295,24 +286,9 @@ class CrashWorld:
             found.complete_but_unknown += state == "unknown" and asked.heard.whole
 
 
-def _sums_apart(connection: sqlite3.Connection) -> int:
-    """Count the figures in which rows and hourly and ten-minute roll-ups disagree."""
-    rows = connection.execute(
-        "select count(*), sum(input_tokens), sum(output_tokens), sum(cost_micro), sum(state = 'unknown'), "
-        "sum(state = 'partial'), sum(state = 'failed') from attempts where state <> 'open'"
-    ).fetchone()
-    hours = connection.execute(
-        "select sum(attempts), sum(input_tokens), sum(output_tokens), sum(cost_micro), sum(unknown_attempts), "
-        "sum(partial_attempts), sum(failed_attempts) from usage_hours"
-    ).fetchone()
-    slots = connection.execute(
-        "select sum(attempts), sum(input_tokens), sum(output_tokens) from usage_slots"
-    ).fetchone()
-    requests = connection.execute("select count(*) from requests where request_id in (select request_id from attempts)")
-    counted = connection.execute("select sum(requests) from usage_hours")
-    apart = sum((a or 0) != (b or 0) for a, b in zip(rows, hours, strict=True))
-    apart += sum((a or 0) != (b or 0) for a, b in zip(rows[:3], slots, strict=True))
-    return apart + (requests.fetchone()[0] != (counted.fetchone()[0] or 0))
+def _fields(body: str) -> dict[str, Any]:
+    kind, _, _, _, record = read_body(body.encode())
+    return {"kind": kind, **record._asdict()}
 
 
 @contextlib.contextmanager

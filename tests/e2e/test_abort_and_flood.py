@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import sqlite3
 import struct
 import time
 from collections.abc import Iterator
@@ -19,10 +18,12 @@ from pathlib import Path
 import orjson
 import pytest
 from leak_world import good, piece
+from ledger_book import LedgerBook
 from raw_client import CHAT, chat, get, port_of, post, talk
 from running import TWO_ZONES, Beside, Running, douane_up, upstreams
 from test_sdk_python import framed, played, stream_head
 
+from douane.core.receipt import Outcome
 from douane.testing.hostile_server import ConnectionLog, Exchange, HostileServer, stalls
 
 SECRET = "dn-two-at-once"
@@ -60,23 +61,18 @@ class House:
         self.beside.run(self.far.until(lambda: len(self.far.received) >= count))
         return [self.far.connections[request.connection] for request in self.far.received]
 
-    def last_row(self) -> sqlite3.Row:
-        with closing(sqlite3.connect(f"file:{self.running.data / 'douane.db'}?mode=ro", uri=True)) as connection:
-            connection.row_factory = sqlite3.Row
-            row: sqlite3.Row = connection.execute("select * from attempts order by at_us desc limit 1").fetchone()
-            return row
+    def ended(self, count: int) -> Outcome:
+        """Wait until so many attempts have an outcome, and return the last one."""
 
-    def settled(self) -> sqlite3.Row:
-        """Return the last attempt once it has an outcome."""
-
-        async def until_it_is() -> sqlite3.Row:
+        async def until_they_have() -> Outcome:
             for _ in range(1000):
-                if (row := self.last_row())["ended_us"] is not None:
-                    return row
+                outcomes = list(LedgerBook.read(self.running.data).outcomes.values())
+                if len(outcomes) == count:
+                    return outcomes[-1]
                 await asyncio.sleep(0.01)
-            raise AssertionError("the attempt got no outcome")
+            raise AssertionError("an attempt got no outcome")
 
-        return self.beside.run(until_it_is())
+        return self.beside.run(until_they_have())
 
 
 @pytest.fixture(scope="module")
@@ -108,6 +104,7 @@ LEAVING = {
 @pytest.mark.parametrize("how", LEAVING)
 @pytest.mark.parametrize("begun", [True, False], ids=["stream", "whole"])
 def test_a_client_that_leaves_closes_its_upstream(house: House, how: str, begun: bool) -> None:
+    before = len(LedgerBook.read(house.running.data).outcomes)
     house.far.behave(CHAT, stalls(stream_head() + framed(piece("chat", "first")) if begun else b""))
     with closing(house.connect(post(chat("hello", stream=begun), SECRET))) as client:
         (log,) = house.upstream_of(1)
@@ -122,10 +119,10 @@ def test_a_client_that_leaves_closes_its_upstream(house: House, how: str, begun:
             return time.monotonic() - left
 
         print(f"{how}: upstream closed after {house.beside.run(from_leaving_to_closed()) * 1000:.1f} ms")
-    row = house.settled()
-    assert row["state"] == ("partial" if begun else "failed")
-    assert (row["error_code"], row["status"], row["settles"]) == ("client_closed", 499, 1)
-    assert row["token_source"] == ("counted" if begun else "unknown")
+    ending = house.ended(before + 1)
+    assert ending.state == ("partial" if begun else "failed")
+    assert (ending.error_code, ending.status, ending.settles) == ("client_closed", 499, True)
+    assert ending.token_source == ("counted" if begun else "unknown")
 
 
 def test_whoever_leaves_gives_back_its_place(house: House) -> None:
@@ -205,8 +202,8 @@ def read_on(client: socket.socket) -> None:
 def test_the_ledger_holds_all_of_them_as_partial(house: House) -> None:
     house.running.process.terminate()
     assert house.running.wait_gone() == 0
-    with closing(sqlite3.connect(house.running.data / "douane.db")) as connection:
-        states = dict(connection.execute("select state, count(*) from attempts group by state").fetchall())
-        left = connection.execute("select count(*) from attempts where error_code = 'client_closed'").fetchone()[0]
-    assert states == {"partial": len(LEAVING) + FLOODS, "failed": len(LEAVING), "complete": 3}
+    book = LedgerBook.read(house.running.data)
+    assert book.states == {"partial": len(LEAVING) + FLOODS, "failed": len(LEAVING), "complete": 3}
+    left = sum(outcome.error_code == "client_closed" for outcome in book.outcomes.values())
     assert left == 2 * len(LEAVING) + FLOODS
+    assert (book.open, book.not_settled_once, book.sums_apart()) == (0, 0, 0)

@@ -9,7 +9,7 @@ Times are Unix microseconds, durations microseconds, money micro-units. Unknown 
 
 from __future__ import annotations
 
-from typing import Any, Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 import orjson
 
@@ -139,10 +139,12 @@ SHAPES: Final[dict[str, type[Intent] | type[Outcome] | type[Refusal] | type[Sett
 
 
 def record_body(kind: str, chain: str, seq: int, before: str, record: Record) -> bytes:
-    """Return the bytes that record `seq` of `chain` hashes: canonical JSON of all its fields and the hash before."""
-    fields: dict[str, Any] = record._asdict()
-    fields["kind"], fields["chain"], fields["seq"], fields["before"] = kind, chain, seq, before
-    return canonical(fields)
+    """Return the bytes that record `seq` of `chain` hashes: canonical JSON of what places it, then of all its fields.
+
+    An array in the order of the fields: their names would be half of what is written. A field is only ever added at
+    the end, with a default, so that what was written before is still read.
+    """
+    return canonical((kind, chain, seq, before, *record))
 
 
 def record_hash(body: bytes) -> str:
@@ -152,11 +154,11 @@ def record_hash(body: bytes) -> str:
 
 def read_body(body: bytes) -> tuple[str, str, int, str, Record]:
     """Return kind, chain, seq, the hash before and the record that a body holds; ValueError where it holds none."""
-    fields = orjson.loads(body)
-    if not isinstance(fields, dict):
-        raise ValueError("a record is an object")
+    values = orjson.loads(body)
+    if not isinstance(values, list):
+        raise ValueError("a record is an array")
     try:
-        kind, chain, seq, before = (fields.pop(name) for name in ("kind", "chain", "seq", "before"))
-        return kind, chain, seq, before, SHAPES[kind](**fields)
-    except (KeyError, TypeError) as cause:
+        kind, chain, seq, before, *fields = values
+        return kind, chain, seq, before, SHAPES[kind](*fields)
+    except (KeyError, TypeError, ValueError) as cause:
         raise ValueError("fields are missing or unknown") from cause

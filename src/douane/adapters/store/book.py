@@ -10,6 +10,7 @@ Rules kept here:
 
 Speaks to the driver in prepared statements over whole batches: SQLAlchemy would cost 15 to 160 us a record here.
 The common case is tried at once for the whole batch; a batch with a surprise is rolled back and walked by record.
+Open intents are kept in memory beside `open_requests`, and read from there wherever a transaction was rolled back.
 """
 
 from __future__ import annotations
@@ -18,56 +19,22 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Final
 
-from douane.core.receipt import (
-    GENESIS,
-    SHAPES,
-    Intent,
-    Outcome,
-    Record,
-    Refusal,
-    Settlement,
-    record_body,
-    record_hash,
-)
-from douane.core.traffic.ledger import (
-    INTERRUPTED,
-    HourSums,
-    OpenAttempt,
-    SlotSums,
-    hour_s,
-    recover,
-    roll_up,
-)
+from douane.adapters.store.batch_rows import BatchRows, OpenRequests, Surprise
+from douane.core.receipt import GENESIS, SHAPES, Intent, Outcome, Record, Settlement, read_body
+from douane.core.traffic.ledger import INTERRUPTED, HourSums, OpenAttempt, SlotSums, hour_s, recover, roll_up
 from douane.errors import StoreFailed
 
 CHAIN: Final = 1
 """The number of a SQLite ledger's only chain."""
 
-_ATTEMPT = (
-    "insert into attempts (request_id, attempt, at_us, key, owner, route, endpoint, deployment, zone, premises, model,"
-    " model_digest, assurance, level, compartments, payload_bytes, reserved_input_tokens, reserved_output_tokens,"
-    " reserved_micro, currency, client_retry, chain, intent_seq, state)"
-    " select ?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21,1,?22,'open'"
-    " where not exists (select 1 from requests where request_id=?1)"
-)
-_OPEN = "insert or ignore into open_requests values (?)"
-_RECEIPT = "insert into receipts values (1,?,?,?,?)"
-_CONCLUDE = (
-    "update attempts set state=?, ended_us=?, status=?, error_code=?, input_tokens=?, output_tokens=?, token_source=?,"
-    " cost_micro=?, currency=?, answer_bytes=?, upstream=?, first_byte_us=?, duration_us=?, settles=?, outcome_seq=?"
-    " where request_id=? and attempt=? and state='open'"
-)
-_SETTLE = (
-    "insert into requests select request_id, ?, key, owner, route, endpoint, level, compartments, ?, ?, ?,"
-    " client_retry, 1, ? from attempts where request_id=? and attempt=?"
-)
-_REFUSE = "insert into requests values (?,?,?,?,?,?,?,?,'refused',?,?,?,1,?)"
-_CLOSE = (
-    "delete from open_requests where request_id=?1"
-    " and not exists (select 1 from attempts where request_id=?1 and state='open')"
-)
-_CLOSE_LATE = f"{_CLOSE} and exists (select 1 from requests where request_id=?1)"
-_SWEEP = "delete from open_requests where exists (select 1 from requests r where r.request_id=open_requests.request_id)"
+_RECEIPT = "insert into receipts values (?,1,?,?)"
+_OPEN = "insert into open_requests select ?1, 0 where not exists (select 1 from requests where request_id=?2)"
+_ATTEMPT = f"insert into attempts values ({','.join('?' * 37)})"
+_SETTLE = "insert into requests values (?,?,?,?,?,?,?,?,?,?,?,?,1,?)"
+_CLOSE = "delete from open_requests where intent_seq=?"
+_END = "update open_requests set ended=1 where intent_seq=?"
+_SETTLED = "select seq from requests where request_id=?"
+_BEGUN = "select o.intent_seq, o.ended, r.body from open_requests o join receipts r on r.seq=o.intent_seq"
 _HEAD = "update chains set session=?, last_batch=?, last_seq=?, last_hash=? where id=1 and last_seq=? and last_hash=?"
 
 
@@ -83,12 +50,8 @@ _SLOTS = _upsert("usage_slots", "slot_s, key, route, deployment, input_bucket, o
 _REFUSALS = _upsert("refusal_hours", "hour_s, key, route, code", ("requests",))
 
 
-class _Surprise(Exception):
-    """A record of the batch does not apply as it stands."""
-
-
 _UNFIT = (
-    _Surprise,
+    Surprise,
     sqlite3.IntegrityError,
     sqlite3.ProgrammingError,
     sqlite3.DataError,
@@ -115,57 +78,6 @@ def open_book(database: str) -> sqlite3.Connection:
     return connection
 
 
-class _Rows:
-    """What a batch inserts, table by table, with its records chained. Raises _Surprise for an intent that comes after
-    its own end: tables are filled one after the other, so that order within a batch has to be looked at here."""
-
-    __slots__ = ("attempts", "closed", "closed_late", "concluded", "hash", "receipts", "refused", "seq", "settled")
-
-    def __init__(self, records: Sequence[Record], chain: str, seq: int, before: str) -> None:
-        self.receipts: list[tuple[int, str, str, str]] = []
-        self.attempts: list[tuple[object, ...]] = []
-        self.concluded: list[tuple[object, ...]] = []
-        self.settled: list[tuple[object, ...]] = []
-        self.refused: list[tuple[object, ...]] = []
-        self.closed: list[tuple[str]] = []
-        self.closed_late: list[tuple[str]] = []
-        over: set[object] = set()
-        for record in records:
-            seq += 1
-            kind = self._place(record, seq, over)
-            body = record_body(kind, chain, seq, before, record)
-            before = record_hash(body)
-            self.receipts.append((seq, kind, before, body.decode()))
-        self.seq, self.hash = seq, before
-
-    def _place(self, r: Record, seq: int, over: set[object]) -> str:
-        if isinstance(r, Outcome):
-            self.concluded.append((r[8], r[2], *r[9:16], *r[16:21], seq, r[0], r[1]))
-            over.add(r[:2])
-            if r.settles:
-                self._settle(r, seq, over)
-            else:
-                self.closed_late.append((r.request_id,))
-            return "outcome"
-        if isinstance(r, Intent):
-            if over and (r[:2] in over or r.request_id in over):
-                raise _Surprise
-            self.attempts.append((*r[:15], *r[21:27], seq))
-            return "intent"
-        if isinstance(r, Refusal):
-            self.refused.append((*r[:8], r.status, r.code, r.client_retry, seq))
-            self.closed.append((r.request_id,))
-            over.add(r.request_id)
-            return "refusal"
-        self._settle(r, seq, over)
-        return "settlement"
-
-    def _settle(self, r: Outcome | Settlement, seq: int, over: set[object]) -> None:
-        self.settled.append((r.at_us, r.state, r.status, r.error_code, seq, r.request_id, r.attempt))
-        self.closed.append((r.request_id,))
-        over.add(r.request_id)
-
-
 class Book:
     """Applies batches. `session` is the gateway process that sends them: numbers count within it."""
 
@@ -175,6 +87,8 @@ class Book:
         self._many = connection.executemany
         self._session = session
         self._read_head()
+        self._begun = self._read_begun()
+        self._rolled_back = False
 
     def _read_head(self) -> None:
         row = self._execute("select name, session, last_batch, last_seq, last_hash from chains where id=1").fetchone()
@@ -186,6 +100,16 @@ class Book:
         self._last_batch: int = row[2]
         self._seq: int = row[3]
         self._hash: str = row[4]
+
+    def _read_begun(self) -> OpenRequests:
+        begun = OpenRequests()
+        for seq, ended, body in self._execute(_BEGUN).fetchall():
+            intent = _intent(seq, body)
+            if ended:
+                begun.end(intent.request_id, intent.attempt, seq, intent)
+            else:
+                begun.running[intent.request_id, intent.attempt] = seq, intent
+        return begun
 
     def apply(self, number: int, kinds: Sequence[str], rows: Sequence[Sequence[object]]) -> list[int]:
         """Apply a batch durably and return the positions of records that were left out.
@@ -203,20 +127,13 @@ class Book:
         """Settle what dead processes left open; return how many records that took. Nothing in one's own session."""
         if self._known_session == self._session:
             return 0
-        unsettled = self._execute(
-            "select a.request_id, a.attempt, a.at_us, a.key, a.owner, a.route, a.deployment, a.zone, a.premises,"
-            " a.reserved_input_tokens, a.reserved_output_tokens, a.reserved_micro, a.currency, a.state"
-            " from open_requests o join attempts a using (request_id)"
-        ).fetchall()
-        open_attempts = [OpenAttempt._make(row[:13]) for row in unsettled if row[13] == "open"]
-        records: list[Record] = list(recover(open_attempts, now_us))
-        ending = {attempt.request_id for attempt in open_attempts}
-        last: dict[str, OpenAttempt] = {}
-        for row in unsettled:
-            if row[0] not in ending:
-                last[row[0]] = max(OpenAttempt._make(row[:13]), last.get(row[0], OpenAttempt._make(row[:13])))
-        records += [_settlement(attempt, now_us) for attempt in last.values()]
-        self._transact(0, records, sweep=True)
+        running = [_open_attempt(intent) for _, intent in self._begun.running.values()]
+        ending = {attempt.request_id for attempt in running}
+        records: list[Record] = list(recover(running, now_us))
+        for request_id, ended in self._begun.ended.items():
+            if request_id not in ending:
+                records.append(_settlement(ended[max(ended)][1], now_us))
+        self._transact(0, records)
         return len(records)
 
     def spent_micro(self, key: str, since_us: int) -> dict[str, int]:
@@ -228,13 +145,14 @@ class Book:
         )
         return dict(rows.fetchall())
 
-    def _transact(self, number: int, records: list[Record], *, sweep: bool = False) -> list[int]:
+    def _transact(self, number: int, records: list[Record]) -> list[int]:
         before = self._seq, self._hash
+        if self._rolled_back:
+            self._begun = self._read_begun()
+            self._rolled_back = False
         committed = False
         try:
             left_out = self._insert_or_walk(records)
-            if sweep:
-                self._execute(_SWEEP)
             moved = self._execute(_HEAD, (self._session, number, self._seq, self._hash, *before)).rowcount
             if moved != 1:
                 raise StoreFailed(
@@ -247,6 +165,7 @@ class Book:
         finally:
             if not committed:
                 self._seq, self._hash = before
+                self._rolled_back = True
                 if self._connection.in_transaction:
                     self._execute("rollback")
         self._known_session, self._last_batch = self._session, number
@@ -261,30 +180,35 @@ class Book:
             self._execute("rollback")
             self._seq, self._hash = before
             self._execute("begin immediate")
+            self._begun = self._read_begun()
             return self._walk(records)
         return []
 
     def _insert(self, records: Sequence[Record]) -> None:
         """Insert records that are all as the common case has them; raise one of `_UNFIT` otherwise."""
-        rows = _Rows(records, self.chain, self._seq, self._hash)
+        rows = BatchRows(records, self.chain, self._seq, self._hash, self._begun)
         many = self._many
         many(_RECEIPT, rows.receipts)
+        if rows.opened and many(_OPEN, rows.opened).rowcount != len(rows.opened):
+            raise Surprise
         if rows.attempts:
-            if many(_ATTEMPT, rows.attempts).rowcount != len(rows.attempts):
-                raise _Surprise
-            many(_OPEN, [row[:1] for row in rows.attempts])
-        if rows.concluded and many(_CONCLUDE, rows.concluded).rowcount != len(rows.concluded):
-            raise _Surprise
-        if rows.settled and many(_SETTLE, rows.settled).rowcount != len(rows.settled):
-            raise _Surprise
-        if rows.refused:
-            many(_REFUSE, rows.refused)
+            many(_ATTEMPT, rows.attempts)
+        if rows.settled:
+            many(_SETTLE, rows.settled)
+        for intent_seq, request_id in rows.left:
+            self._leave(intent_seq, request_id)
         if rows.closed:
             many(_CLOSE, rows.closed)
-        if rows.closed_late:
-            many(_CLOSE_LATE, rows.closed_late)
-        self._add_up(records)
+        self._add_up(rows.counted)
         self._seq, self._hash = rows.seq, rows.hash
+
+    def _leave(self, intent_seq: int, request_id: str) -> None:
+        """Keep an attempt that ended until its request is settled; let go of it where the request is settled."""
+        if self._execute(_SETTLED, (request_id,)).fetchone() is None:
+            self._execute(_END, (intent_seq,))
+        else:
+            self._execute(_CLOSE, (intent_seq,))
+            self._begun.ended.pop(request_id, None)
 
     def _add_up(self, records: Sequence[Record]) -> None:
         sums = roll_up(records)
@@ -305,39 +229,57 @@ class Book:
                     self._insert((fresh,))
             except _UNFIT:
                 self._execute("rollback to record")
+                self._begun = self._read_begun()
                 left_out.append(position)
             self._execute("release record")
         return left_out
 
     def _as_it_applies(self, record: Record) -> Record | None:
-        """Return what is to be recorded, None for what was recorded before; raise _Surprise for what can't be."""
-        settled = self._execute("select 1 from requests where request_id=?", record[:1]).fetchone() is not None
+        """Return what is to be recorded, None for what was recorded before; raise Surprise for what can't be."""
+        settled = self._execute(_SETTLED, record[:1]).fetchone()
         if isinstance(record, Outcome):
-            row = self._execute("select state from attempts where request_id=? and attempt=?", record[:2]).fetchone()
-            if row is None:
-                raise _Surprise
-            if row[0] != "open":
-                return None
-            return record._replace(settles=False) if settled and record.settles else record
+            if record[:2] in self._begun.running:
+                return record._replace(settles=record.settles and settled is None)
+            if not self._has_ended(record, settled):
+                raise Surprise
+            return None
         if isinstance(record, Intent):
-            if settled:
-                raise _Surprise
+            if settled is not None:
+                raise Surprise
             return record
-        return None if settled else record
+        return record if settled is None else None
+
+    def _has_ended(self, outcome: Outcome, settled: tuple[int] | None) -> bool:
+        """Say whether an attempt without running intent has its outcome: no later one than its request settled by."""
+        if settled is None:
+            return outcome.attempt in self._begun.ended.get(outcome.request_id, ())
+        last = self._execute("select attempt from attempts where outcome_seq=?", settled).fetchone()
+        return last is not None and 1 <= outcome.attempt <= last[0]
 
 
-def _settlement(attempt: OpenAttempt, now_us: int) -> Settlement:
+def _intent(seq: int, body: str) -> Intent:
+    try:
+        record = read_body(body.encode())[4]
+    except ValueError:
+        record = None
+    if not isinstance(record, Intent):
+        raise StoreFailed(
+            f"The ledger's record {seq} is not the intent of an open request.",
+            "Run `douane ledger verify`, keep this data folder as evidence and restore the last backup that verifies.",
+            rule="What is open is settled by what was recorded of it.",
+        )
+    return record
+
+
+def _open_attempt(i: Intent) -> OpenAttempt:
+    return OpenAttempt(
+        i.request_id, i.attempt, i.at_us, i.key, i.owner, i.route, i.deployment, i.zone, i.premises,
+        i.reserved_input_tokens, i.reserved_output_tokens, i.reserved_micro, i.currency,
+    )  # fmt: skip
+
+
+def _settlement(i: Intent, now_us: int) -> Settlement:
     return Settlement(
-        attempt.request_id,
-        attempt.attempt,
-        now_us,
-        attempt.key,
-        attempt.owner,
-        attempt.route,
-        attempt.deployment,
-        attempt.zone,
-        attempt.currency,
-        "unknown",
-        0,
+        i.request_id, i.attempt, now_us, i.key, i.owner, i.route, i.deployment, i.zone, i.currency, "unknown", 0,
         INTERRUPTED,
-    )
+    )  # fmt: skip

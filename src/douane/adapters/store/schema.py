@@ -5,8 +5,10 @@ The migrations in `migrations/versions` make exactly these tables; a test compar
   refusal_hours, all in the transaction of one batch;
 - the control plane (`key_book`): keys, revocations, key_changes.
 
-`requests` holds requests that are settled: its primary key is what makes a request settle once. `open_requests` holds
-the others: what to recover after a crash is read there. Times end in _us or _s: Unix micro-seconds or seconds.
+`requests` holds requests that are settled: its primary key is what makes a request settle once. `open_requests` names
+the intents of the others by their number: what to recover after a crash is read there. An attempt has a row once it has
+ended. Rows of receipts, attempts and intents are numbered as the chain is, so that tables grow at their ends: a page is
+written once, not for each row. Times end in _us or _s: Unix micro-seconds or seconds.
 """
 
 from __future__ import annotations
@@ -21,12 +23,20 @@ HEAD: Final = "0001"
 metadata: Final = MetaData()
 
 
+_ROW_NUMBER: Final = BigInteger().with_variant(Integer(), "sqlite")
+
+
 def _text(name: str, *, key: bool = False, null: bool = False) -> Column[Any]:
     return Column(name, Text, primary_key=key, nullable=null)
 
 
 def _number(name: str, *, key: bool = False, null: bool = False) -> Column[Any]:
     return Column(name, BigInteger, primary_key=key, nullable=null, autoincrement=False)
+
+
+def _place(name: str) -> Column[Any]:
+    """A number in the chain that a table is ordered by: SQLite's own row number."""
+    return Column(name, _ROW_NUMBER, primary_key=True, nullable=False, autoincrement=False)
 
 
 def _flag(name: str, *, null: bool = False) -> Column[Any]:
@@ -47,9 +57,8 @@ chains: Final = Table(
 receipts: Final = Table(
     "receipts",
     metadata,
-    Column("chain", Integer, primary_key=True, autoincrement=False),
-    _number("seq", key=True),
-    _text("kind"),
+    _place("seq"),
+    Column("chain", Integer, nullable=False),
     _text("hash"),
     _text("body"),
 )
@@ -57,8 +66,8 @@ receipts: Final = Table(
 attempts: Final = Table(
     "attempts",
     metadata,
-    _text("request_id", key=True),
-    _number("attempt", key=True),
+    _text("request_id"),
+    _number("attempt"),
     _number("at_us"),
     _text("key"),
     _text("owner"),
@@ -81,24 +90,23 @@ attempts: Final = Table(
     Column("chain", Integer, nullable=False),
     _number("intent_seq"),
     _text("state"),
-    _number("ended_us", null=True),
-    _number("status", null=True),
-    _text("error_code", null=True),
+    _number("ended_us"),
+    _number("status"),
+    _text("error_code"),
     _number("input_tokens", null=True),
     _number("output_tokens", null=True),
-    _text("token_source", null=True),
+    _text("token_source"),
     _number("cost_micro", null=True),
-    _number("answer_bytes", null=True),
-    _text("upstream", null=True),
+    _number("answer_bytes"),
+    _text("upstream"),
     _number("first_byte_us", null=True),
-    _number("duration_us", null=True),
-    _flag("settles", null=True),
-    _number("outcome_seq", null=True),
+    _number("duration_us"),
+    _flag("settles"),
+    _place("outcome_seq"),
     Index("attempts_at_us", "at_us"),
-    sqlite_with_rowid=False,
 )
 
-open_requests: Final = Table("open_requests", metadata, _text("request_id", key=True), sqlite_with_rowid=False)
+open_requests: Final = Table("open_requests", metadata, _place("intent_seq"), _flag("ended"))
 
 requests: Final = Table(
     "requests",

@@ -6,6 +6,7 @@ memory nor the writer's log grows with it. An audit reads everything in one tran
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from douane.adapters.store import schema
-from douane.core.receipt import Outcome, Record, Refusal, Settlement
+from douane.core.receipt import Outcome, Record, Refusal, Settlement, read_body
 from douane.core.traffic.ledger import (
     ChainHead,
     HourKey,
@@ -33,7 +34,7 @@ from douane.errors import StoreFailed
 
 _PAGE: Final = 1_000
 
-EXPORTED: Final[tuple[str, ...]] = tuple(column.name for column in schema.attempts.columns)
+EXPORTED: Final[tuple[str, ...]] = tuple(str(column.name) for column in schema.attempts.columns)
 """The names in a row of `attempts()`, in order."""
 
 
@@ -60,14 +61,23 @@ class SqliteReads:
             yield SlotKey._make(row[:6]), SlotSums._make(row[6:])
 
     def attempts(self, since_us: int, until_us: int) -> Iterator[Mapping[str, Any]]:
+        running = deque(sorted(self._running(since_us, until_us), key=_place))
+        for row in self._ended(since_us, until_us):
+            while running and _place(running[0]) <= _place(row):
+                earlier = running.popleft()
+                if _place(earlier) != _place(row):  # it ended meanwhile
+                    yield earlier
+            yield row
+        yield from running
+
+    def _ended(self, since_us: int, until_us: int) -> Iterator[dict[str, Any]]:
         c = schema.attempts.c
-        place = tuple_(c.at_us, c.request_id, c.attempt)
-        after = (since_us - 1, "\U0010ffff", 0)
+        after = since_us, -1
         while True:
             page = (
                 select(schema.attempts)
-                .where(c.at_us >= since_us, c.at_us < until_us, place > after)
-                .order_by(c.at_us, c.request_id, c.attempt)
+                .where(c.at_us >= after[0], c.at_us < until_us, tuple_(c.at_us, c.intent_seq) > after)
+                .order_by(c.at_us, c.intent_seq)
                 .limit(_PAGE)
             )
             with _reading(self._engine) as connection:
@@ -75,7 +85,19 @@ class SqliteReads:
             yield from ({str(name): value for name, value in row.items()} for row in rows)
             if len(rows) < _PAGE:
                 return
-            after = (rows[-1]["at_us"], rows[-1]["request_id"], rows[-1]["attempt"])
+            after = rows[-1]["at_us"], rows[-1]["intent_seq"]
+
+    def _running(self, since_us: int, until_us: int) -> Iterator[dict[str, Any]]:
+        """Yield attempts without outcome, as many as are in flight."""
+        r, o = schema.receipts.c, schema.open_requests.c
+        query = select(r.seq, r.body).join(schema.open_requests, o.intent_seq == r.seq).where(~o.ended)
+        with _reading(self._engine) as connection:
+            rows = connection.execute(query).all()
+        for seq, body in rows:
+            intent = read_body(body.encode())[4]._asdict()
+            if since_us <= intent["at_us"] < until_us:
+                row = dict.fromkeys(EXPORTED) | {name: intent[name] for name in intent.keys() & set(EXPORTED)}
+                yield row | {"chain": 1, "intent_seq": seq, "state": "open"}
 
     @contextmanager
     def audit(self) -> Iterator[SqliteAudit]:
@@ -88,6 +110,10 @@ class SqliteReads:
         with _reading(self._engine) as connection:
             query = select(table).where(column >= since_s, column < until_s)
             return [tuple(row) for row in connection.execute(query.order_by(*table.primary_key.columns))]
+
+
+def _place(attempt: Mapping[str, Any]) -> tuple[int, int]:
+    return attempt["at_us"], attempt["intent_seq"]
 
 
 class SqliteAudit:
@@ -128,11 +154,12 @@ class SqliteAudit:
         settling = select(a.request_id).where(a.settles).group_by(a.request_id).having(func.count() > 1)
         unsettled = (
             select(a.request_id)
-            .where(a.request_id.not_in(select(r.request_id)), a.request_id.not_in(select(o.request_id)))
+            .where(a.request_id.not_in(select(r.request_id)), a.intent_seq.not_in(select(o.intent_seq)))
             .distinct()
         )
-        idle = select(o.request_id).where(o.request_id.not_in(select(a.request_id).where(a.state == "open")))
-        both = idle.where(o.request_id.in_(select(r.request_id)))
+        both = select(a.request_id).where(
+            a.intent_seq.in_(select(o.intent_seq)), a.request_id.in_(select(r.request_id))
+        )
         records = select(func.count()).select_from(schema.receipts)
         return {
             "requests that settled twice": self._count(settling.subquery()),
@@ -144,12 +171,11 @@ class SqliteAudit:
         }
 
     def _receipts_of_rows(self) -> int:
-        a, r = schema.attempts.c, schema.requests.c
-        others = select(func.count()).where(r.seq.not_in(select(a.outcome_seq).where(a.outcome_seq.is_not(None))))
-        return sum(
-            int(self._connection.execute(query).scalar_one())
-            for query in (select(func.count(a.intent_seq)), select(func.count(a.outcome_seq)), others)
-        )
+        """Count two for each attempt that ended, one for each that runs, one for whatever else settled a request."""
+        a, r, o = schema.attempts.c, schema.requests.c, schema.open_requests.c
+        running = select(o.intent_seq).where(o.intent_seq.not_in(select(a.intent_seq)))
+        others = select(r.seq).where(r.seq.not_in(select(a.outcome_seq)))
+        return 2 * self._count(schema.attempts) + self._count(running.subquery()) + self._count(others.subquery())
 
     def _count(self, rows: Any) -> int:
         return int(self._connection.execute(select(func.count()).select_from(rows)).scalar_one())
@@ -161,7 +187,7 @@ class SqliteAudit:
             a.error_code, a.input_tokens, a.output_tokens, a.token_source, a.cost_micro, a.currency, a.answer_bytes,
             a.upstream, a.first_byte_us, a.duration_us, a.settles,
         ]  # fmt: skip
-        query = select(*columns).where(a.state != "open").execution_options(yield_per=_PAGE)
+        query = select(*columns).execution_options(yield_per=_PAGE)
         for row in self._connection.execute(query):
             yield Outcome._make(row)
         query = select(schema.requests).where(r.state == "refused").execution_options(yield_per=_PAGE)

@@ -8,12 +8,14 @@ from alembic import op
 revision = "0001"
 down_revision = None
 
+_ROW_NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
 
 def upgrade() -> None:
     op.create_table(
         "attempts",
-        sa.Column("request_id", sa.Text(), primary_key=True, nullable=False),
-        sa.Column("attempt", sa.BigInteger(), primary_key=True, autoincrement=False, nullable=False),
+        sa.Column("request_id", sa.Text(), nullable=False),
+        sa.Column("attempt", sa.BigInteger(), nullable=False),
         sa.Column("at_us", sa.BigInteger(), nullable=False),
         sa.Column("key", sa.Text(), nullable=False),
         sa.Column("owner", sa.Text(), nullable=False),
@@ -36,20 +38,19 @@ def upgrade() -> None:
         sa.Column("chain", sa.Integer(), nullable=False),
         sa.Column("intent_seq", sa.BigInteger(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
-        sa.Column("ended_us", sa.BigInteger(), nullable=True),
-        sa.Column("status", sa.BigInteger(), nullable=True),
-        sa.Column("error_code", sa.Text(), nullable=True),
+        sa.Column("ended_us", sa.BigInteger(), nullable=False),
+        sa.Column("status", sa.BigInteger(), nullable=False),
+        sa.Column("error_code", sa.Text(), nullable=False),
         sa.Column("input_tokens", sa.BigInteger(), nullable=True),
         sa.Column("output_tokens", sa.BigInteger(), nullable=True),
-        sa.Column("token_source", sa.Text(), nullable=True),
+        sa.Column("token_source", sa.Text(), nullable=False),
         sa.Column("cost_micro", sa.BigInteger(), nullable=True),
-        sa.Column("answer_bytes", sa.BigInteger(), nullable=True),
-        sa.Column("upstream", sa.Text(), nullable=True),
+        sa.Column("answer_bytes", sa.BigInteger(), nullable=False),
+        sa.Column("upstream", sa.Text(), nullable=False),
         sa.Column("first_byte_us", sa.BigInteger(), nullable=True),
-        sa.Column("duration_us", sa.BigInteger(), nullable=True),
-        sa.Column("settles", sa.Boolean(create_constraint=False), nullable=True),
-        sa.Column("outcome_seq", sa.BigInteger(), nullable=True),
-        sqlite_with_rowid=False,
+        sa.Column("duration_us", sa.BigInteger(), nullable=False),
+        sa.Column("settles", sa.Boolean(create_constraint=False), nullable=False),
+        sa.Column("outcome_seq", _ROW_NUMBER, primary_key=True, autoincrement=False, nullable=False),
     )
     op.create_index("attempts_at_us", "attempts", ["at_us"])
     op.create_table(
@@ -88,14 +89,13 @@ def upgrade() -> None:
     )
     op.create_table(
         "open_requests",
-        sa.Column("request_id", sa.Text(), primary_key=True, nullable=False),
-        sqlite_with_rowid=False,
+        sa.Column("intent_seq", _ROW_NUMBER, primary_key=True, autoincrement=False, nullable=False),
+        sa.Column("ended", sa.Boolean(create_constraint=False), nullable=False),
     )
     op.create_table(
         "receipts",
-        sa.Column("chain", sa.Integer(), primary_key=True, autoincrement=False, nullable=False),
-        sa.Column("seq", sa.BigInteger(), primary_key=True, autoincrement=False, nullable=False),
-        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("seq", _ROW_NUMBER, primary_key=True, autoincrement=False, nullable=False),
+        sa.Column("chain", sa.Integer(), nullable=False),
         sa.Column("hash", sa.Text(), nullable=False),
         sa.Column("body", sa.Text(), nullable=False),
     )
