@@ -7,9 +7,7 @@ whole answer and for a stream. The ledger is read once, when everything was aske
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +15,7 @@ from typing import Any
 import orjson
 import pytest
 from leak_world import good, piece
+from ledger_book import LedgerBook
 from raw_client import Heard, chat, port_of, post, talk
 from running import Beside, Running, douane_up, upstreams
 from test_sdk_python import framed, played, stream_head
@@ -219,12 +218,6 @@ class House:
         request = post(chat("hello", model=name, stream=stream), self.running.key)
         return self.beside.run(talk(port_of(self.running.url), request))
 
-    def rows(self) -> dict[tuple[str, str], sqlite3.Row]:
-        """Return the last attempt of each request, by route and request id."""
-        with closing(sqlite3.connect(f"file:{self.running.data / 'douane.db'}?mode=ro", uri=True)) as connection:
-            connection.row_factory = sqlite3.Row
-            return {(row["route"], row["request_id"]): row for row in connection.execute("select * from attempts")}
-
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
@@ -401,20 +394,22 @@ def test_the_ledger_says_how_each_of_them_ended(house: House) -> None:
     house.running.process.terminate()
     assert house.running.wait_gone() == 0
     assert (house.running.data.parent / "errors.txt").read_text() == ""
-    rows = house.rows()
+    book = LedgerBook.read(house.running.data)
+    assert (book.open, book.not_settled_once, book.sums_apart()) == (0, 0, 0)
     for name, case in CASES.items():
         for stream, heard in case.heard.items():
-            row = rows[name, heard.request_id]
+            ending = book.ending(heard.request_id)
+            assert ending is not None
             began = stream and heard.status == 200
             expected = "complete" if name in COMPLETE else "partial" if began else "failed"
-            assert (name, stream, row["state"]) == (name, stream, expected)
-            tokens = (row["input_tokens"], row["output_tokens"], row["cost_micro"])
-            if row["token_source"] == "unknown":
+            assert (name, stream, ending.state) == (name, stream, expected)
+            tokens = (ending.input_tokens, ending.output_tokens, ending.cost_micro)
+            if ending.token_source == "unknown":
                 assert tokens == (None, None, None)
             else:
                 assert all(0 <= count < 100_000 for count in tokens), (name, tokens)
             if name.startswith("usage-"):
-                assert row["token_source"] in ("counted", "estimate"), name
+                assert ending.token_source in ("counted", "estimate"), name
             elif name in BROKEN:  # an answer that is refused may hold a usage that can be true
-                assert row["token_source"] in (("counted",) if began else ("unknown", "upstream")), name
-            assert (row["error_code"] == "") == (name in COMPLETE)
+                assert ending.token_source in (("counted",) if began else ("unknown", "upstream")), name
+            assert (ending.error_code == "") == (name in COMPLETE)

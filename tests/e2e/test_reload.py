@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-import sqlite3
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,7 @@ from typing import Any
 import orjson
 import pytest
 from leak_world import error_reply, good, piece
+from ledger_book import LedgerBook
 from raw_client import CHAT, IBAN, Heard, chat, get, port_of, post, talk
 from running import TWO_ZONES, Beside, Running, cli, douane_up, upstreams
 from test_sdk_python import framed, played, stream_head
@@ -302,16 +301,9 @@ def test_a_deployment_that_is_blocked_in_the_midst_lets_running_answers_end(hous
 def test_each_request_of_this_module_has_settled_once(house: House) -> None:
     house.running.process.terminate()
     assert house.running.wait_gone() == 0
-    with closing(sqlite3.connect(house.running.data / "douane.db")) as connection:
-        open_now = connection.execute("select count(*) from open_requests").fetchone()[0]
-        states = dict(connection.execute("select state, count(*) from attempts group by state").fetchall())
-        settled = connection.execute(
-            "select count(*) from (select request_id from attempts group by request_id having sum(settles) <> 1)"
-        ).fetchone()[0]
-    assert (open_now, settled) == (0, 0)
-    assert states["failed"] == 2, (
-        "the one whose upstream failed, and its second hop, which was written ahead and not sent"
-    )
-    assert states.keys() == {"complete", "failed"}
-    assert states["complete"] > 8 * IN_FLIGHT
+    book = LedgerBook.read(house.running.data)
+    assert (book.open, book.not_settled_once, book.sums_apart()) == (0, 0, 0)
+    assert book.states["failed"] == 2, "the one whose upstream failed, and its second hop: written ahead, not sent"
+    assert book.states.keys() == {"complete", "failed"}
+    assert book.states["complete"] > 8 * IN_FLIGHT
     assert orjson.loads(cli("ledger", "verify", "--json", data=house.running.data))["verdict"] == "sound"
