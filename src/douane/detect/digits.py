@@ -24,6 +24,8 @@ _GROUP = re.compile(rb"[0-9]+")
 _LETTERS = "`abcdefghijklmnopqrstuvwxyz"
 _RUN_BYTES = b"0123456789 .-/()\xc2\xa0\xe2\xaf" + bytes(range(0x80, 0x94))
 _GLUE_BEFORE = re.compile(rb"([A-Za-z_\x80-\xbf\xc3]{1,24})([\-./#]?)\Z")
+_TIES = bytes(sorted({*b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_-./#\xc3", *range(0x80, 0xC0)}))
+"""What `_GLUE_BEFORE` can end in."""
 _NAMED = frozenset(
     word.encode() for word in (
         "tel", "tél", "phone", "mobile", "portable", "fax", "fixe", "nir", "ss", "secu", "sécu", "ssn", "siren",
@@ -99,6 +101,8 @@ def _run(data: bytes, start: int, end: int) -> Run:
 
 
 def _tie(data: bytes, start: int) -> str:
+    if data[start - 1] not in _TIES:
+        return ""
     glue = _GLUE_BEFORE.search(data, max(0, start - 25), start)
     if glue is None or glue[1].lower().strip(b"_") in _NAMED:
         return ""
@@ -190,7 +194,7 @@ def even_gaps(data: bytes, place: Place) -> bool:
     """Tell whether all groups of a place are parted by the same separator, and by one that a number is written with."""
     spans = place.run.groups[place.first : place.last + 1]
     gaps = {data[before[1] : after[0]] for before, after in pairwise(spans)}
-    return len(gaps) <= 1 and all(_ONE_GAP.fullmatch(gap) is not None for gap in gaps)
+    return not gaps or (len(gaps) == 1 and _ONE_GAP.fullmatch(gaps.pop()) is not None)
 
 
 _ONE_GAP = re.compile(SEPARATOR + rb"{1,3}")

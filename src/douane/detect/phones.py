@@ -187,21 +187,21 @@ class Phones:
                 continue
             if first and start - run.groups[first - 1][1] <= 1:
                 continue
-            place = self._longest_national(data, run, first)
-            if place is not None:
-                region = self._plans.national(place.digits.decode())
-                yield _phone(data, start, place.end, 0.75, region, rank=2)
+            end, region = self._longest_national(data, run, first)
+            if region:
+                yield _phone(data, start, end, 0.75, region, rank=2)
 
-    def _longest_national(self, data: bytes, run: Run, first: int) -> Place | None:
-        digits, longest = b"", None
+    def _longest_national(self, data: bytes, run: Run, first: int) -> tuple[int, str]:
+        """Return where the longest number from a group on ends, and its region; "" where there is none."""
+        digits, longest = b"", (0, "")
         for last in range(first, min(first + 5, len(run.groups))):
             start, end = run.groups[last]
             digits += data[start : min(end, start + 16)]
             if len(digits) > 12:
                 break
-            place = Place(run, first, last, digits)
-            if len(digits) >= 9 and self._plans.national(digits.decode()) and _is_whole(data, place):
-                longest = place
+            region = self._plans.national(digits.decode()) if len(digits) >= 9 else ""
+            if region and _is_whole(data, Place(run, first, last, digits)):
+                longest = end, region
         return longest
 
 
