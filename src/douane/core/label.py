@@ -36,8 +36,8 @@ class Level(IntEnum):
         return _WORDS[self]
 
 
-_WORDS = {level: level.name.lower() for level in Level}
-_BY_WORD = {word: level for level, word in _WORDS.items()}
+_WORDS = tuple(level.name.lower() for level in Level)
+_BY_WORD = {level.name.lower(): level for level in Level}
 
 
 @dataclass(frozen=True, slots=True)

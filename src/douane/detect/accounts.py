@@ -18,6 +18,7 @@ from douane.detect.engine import Probe
 _GAP = SEPARATOR + rb"?"
 _SIGNS = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _NOT_SIGNS = bytes(sorted(set(range(256)) - set(_SIGNS)))
+_NOT_VAT_SIGNS = bytes(sorted(set(range(256)) - set(_SIGNS + b"+*")))
 _HEAD_BYTES = 13
 """The longest head: a country, two check digits, a separator of three bytes after each."""
 _AFTER_COUNTRY = b"0123456789 .-\xc2\xa0\xe2\xaf" + bytes(range(0x80, 0x94))
@@ -88,10 +89,12 @@ class VatDetector:
         if rest is None:
             return None
         country = prefix[0]
-        signs = [sign.start() for sign in _SIGN.finditer(data, rest.start(), rest.end())]
-        number = bytes([data[at] for at in signs])
+        number = rest[0].translate(None, _NOT_VAT_SIGNS)
         pattern = self._structures[country]
         fits = pattern.match(number)
+        if fits is None:
+            return None
+        signs = [sign.start() for sign in _SIGN.finditer(data, rest.start(), rest.end())]
         while fits is not None:
             size = fits.end()
             end = signs[size - 1] + 1

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from douane.core.api_words import public_place
 from douane.core.finding import Failure, Finding, Inspection
@@ -68,8 +68,7 @@ def label_of(finding: Finding, policy: Policy) -> Label:
     return _label(finding.type, finding.detail, policy.map, policy.unknown)
 
 
-@dataclass(frozen=True, slots=True)
-class _Cause:
+class _Cause(NamedTuple):
     label: Label
     reason: Reason
 
