@@ -4,6 +4,7 @@ import asyncio
 import socket
 from dataclasses import replace
 from ipaddress import ip_address, ip_network
+from typing import ClassVar
 
 import pytest
 from hypothesis import given
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from douane.adapters.http1 import Http1Upstream
 from douane.adapters.http1.resolve import MAX_ADDRESSES, admitted
 from douane.core.models.catalogue import Deadlines, Endpoint
+from douane.core.zone import Zone
 from douane.errors import AddressNotAllowed, UpstreamFailed, UpstreamTimeout
 from douane.testing import hostile_server as hostile
 from douane.testing.hostile_server import HostileServer
@@ -39,7 +41,7 @@ async def send(server, host, zone=LOOPBACK_ZONE, resolve=None, **permitted):
         answer = await upstream.send(
             permit(BODY, zone=zone, **permitted),
             Call("POST", "/chat/completions", (), BODY),
-            total_s=5,
+            total_s=60,
             confirm=still_cleared,
         )
         return answer.status, answer.peer
@@ -123,13 +125,13 @@ def test_a_name_is_resolved_once_per_connection_and_what_it_says_later_changes_n
             upstream = Http1Upstream(resolve=names)
             cleared = permit(BODY, endpoint=server.endpoint("/v1", host="rebound.example.org"))
             for _ in range(2):
-                answer = await upstream.send(cleared, Call("POST", "/x", (), BODY), total_s=5, confirm=still_cleared)
+                answer = await upstream.send(cleared, Call("POST", "/x", (), BODY), total_s=60, confirm=still_cleared)
                 assert await answer.body(10) == b"{}"
             assert names.asked == 1
             server.drop_all()
             await server.connections[0].closed.wait()
             with pytest.raises(AddressNotAllowed):
-                await upstream.send(cleared, Call("POST", "/x", (), BODY), total_s=5, confirm=still_cleared)
+                await upstream.send(cleared, Call("POST", "/x", (), BODY), total_s=60, confirm=still_cleared)
             assert names.asked == 2
             await upstream.aclose()
 
@@ -141,6 +143,38 @@ def test_of_several_addresses_only_admitted_ones_are_tried():
         async with HostileServer() as server:
             names = Names(["8.8.8.8", "10.0.0.1", "127.0.0.1", "::ffff:8.8.8.8"])
             assert (await send(server, "many.example.org", resolve=names))[1] == f"127.0.0.1:{server.port}"
+
+    asyncio.run(main())
+
+
+def test_no_more_addresses_are_tried_than_the_bound():
+    many = [f"127.0.0.{n}" for n in range(1, 30)]
+    target = deployment(Endpoint("http", "name.example.org", 80, ""))
+    found = asyncio.run(admitted(Names(many), target, "name.example.org", LOOPBACK_ZONE))
+    assert [str(address) for address in found] == many[:MAX_ADDRESSES]
+
+
+class Fickle(Zone):
+    """A zone that admits an address once."""
+
+    seen: ClassVar[set] = set()
+
+    def admits(self, address):
+        first = address not in self.seen
+        self.seen.add(address)
+        return first
+
+
+def test_the_peer_of_a_new_connection_is_looked_at_once_more_before_anything_is_sent():
+    async def main():
+        Fickle.seen.clear()
+        async with HostileServer() as server:
+            server.otherwise(hostile.ok_json(b"{}"))
+            with pytest.raises(AddressNotAllowed):
+                await send(server, "127.0.0.1", Fickle("premises", True, LOOPBACK_ZONE.clearance))
+            await server.until(lambda: bool(server.connections))
+            await server.connections[0].closed.wait()
+            assert server.received == []
 
     asyncio.run(main())
 

@@ -175,9 +175,10 @@ def test_a_head_above_the_bound_in_one_read_is_a_fault():
     assert isinstance(outcome(raw), UpstreamFailed)
 
 
-def test_repeated_headers_are_joined_and_names_are_in_lower_case():
+def test_repeated_headers_are_joined_names_are_in_lower_case_and_interim_ones_are_gone():
     async def play():
         bench = Bench(asyncio.get_running_loop())
+        bench.feed(b"HTTP/1.1 103 Early Hints\r\nlink: early\r\n\r\n")
         bench.feed(OK + b"X-A: 1\r\nx-a: 2\r\nContent-Length: 0\r\n\r\n")
         await bench.answer.head()
         assert bench.answer.headers == {"x-a": "1, 2", "content-length": "0"}
@@ -194,7 +195,7 @@ def test_reading_pauses_above_the_bound_and_goes_on_once_read(piece):
         while not bench.wire.paused:
             bench.feed(b"%x\r\n%b\r\n" % (len(piece), piece))
             sent += len(piece)
-            assert sent <= MAX_BUFFERED_BYTES + len(piece)
+            assert sent // len(piece) * (len(piece) + 50) <= MAX_BUFFERED_BYTES + len(piece)
         assert len(await bench.answer.chunk()) == sent
         assert not bench.wire.paused
 

@@ -43,7 +43,7 @@ def ca_file(authority, tmp_path_factory):
 def run(request):
     def runs(main):
         with asyncio.Runner(loop_factory=LOOPS[request.param]) as runner:
-            return runner.run(asyncio.wait_for(main(), 30))
+            return runner.run(asyncio.wait_for(main(), 15))
 
     return runs
 
@@ -65,7 +65,9 @@ async def names_loopback(host, port):
 
 async def ask(upstream, server, host, **permitted):
     cleared = permit(BODY, endpoint=server.endpoint("/v1", host=host), **permitted)
-    answer = await upstream.send(cleared, Call("POST", "/chat/completions", (), BODY), total_s=5, confirm=still_cleared)
+    answer = await upstream.send(
+        cleared, Call("POST", "/chat/completions", (), BODY), total_s=60, confirm=still_cleared
+    )
     return answer, await answer.body(1 << 20)
 
 
@@ -200,7 +202,7 @@ def test_a_handshake_that_never_ends_times_out_and_closes(run, ca_file):
         endpoint = Endpoint("https", "127.0.0.1", server.sockets[0].getsockname()[1], "")
         cleared = permit(BODY, endpoint=endpoint, ca_file=ca_file, deadlines=Deadlines(connect_s=0.05))
         with pytest.raises(UpstreamTimeout) as caught:
-            await Http1Upstream().send(cleared, Call("POST", PATH, (), BODY), total_s=5, confirm=still_cleared)
+            await Http1Upstream().send(cleared, Call("POST", PATH, (), BODY), total_s=60, confirm=still_cleared)
         assert caught.value.stage == "connect"
         await gone.wait()
         server.close()

@@ -19,7 +19,7 @@ from douane.wire.call import Call
 
 PATH = "/v1/chat/completions"
 BODY = b'{"model":"llama","messages":[]}'
-SHORT = Deadlines(connect_s=0.05, first_byte_s=0.05, between_bytes_s=0.05, total_s=5)
+SHORT = Deadlines(connect_s=0.05, first_byte_s=0.05, between_bytes_s=0.05)
 LOOPS = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
 
 
@@ -27,7 +27,7 @@ LOOPS = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
 def run(request):
     def runs(main):
         with asyncio.Runner(loop_factory=LOOPS[request.param]) as runner:
-            return runner.run(asyncio.wait_for(main(), 30))
+            return runner.run(asyncio.wait_for(main(), 15))
 
     return runs
 
@@ -49,7 +49,7 @@ class Bench:
         await self.upstream.aclose()
         await self.server.__aexit__(*error)
 
-    async def send(self, body=BODY, *, total_s=5.0, headers=(("authorization", "Bearer x"),), **permitted):
+    async def send(self, body=BODY, *, total_s=60.0, headers=(("authorization", "Bearer x"),), **permitted):
         permitted.setdefault("endpoint", self.server.endpoint("/v1"))
         call = Call("POST", "/chat/completions", tuple(headers), body)
         return await self.upstream.send(permit(body, **permitted), call, total_s=total_s, confirm=still_cleared)
@@ -110,7 +110,7 @@ def test_other_bytes_than_the_cleared_ones_are_not_sent_and_no_connection_is_mad
             call = Call("POST", "/chat/completions", (), BODY + b" ")
             with pytest.raises(ClearanceBroken):
                 await bench.upstream.send(
-                    permit(BODY, endpoint=bench.server.endpoint()), call, total_s=5, confirm=still_cleared
+                    permit(BODY, endpoint=bench.server.endpoint()), call, total_s=60, confirm=still_cleared
                 )
             await asyncio.sleep(0)
             assert bench.server.connections == []
@@ -118,16 +118,29 @@ def test_other_bytes_than_the_cleared_ones_are_not_sent_and_no_connection_is_mad
     run(main)
 
 
-def test_connections_are_kept_and_the_youngest_is_used_first(run):
+def test_connections_are_kept_from_one_call_to_the_next(run):
     async def main():
         async with Bench(hostile.ok_json(b"{}")) as bench:
             for _ in range(3):
                 assert await bench.ask() == (200, b"{}")
             assert [request.connection for request in bench.server.received] == [0, 0, 0]
-            first, second = await bench.send(), await bench.send()
-            assert [request.connection for request in bench.server.received[3:]] in ([0, 1], [0, 0])
-            await first.body(10)
-            await second.body(10)
+
+    run(main)
+
+
+def test_of_two_idle_connections_the_one_used_last_goes_first(run):
+    async def main():
+        gates = {b"1": asyncio.Event(), b"2": asyncio.Event()}
+        async with Bench() as bench:
+            bench.server.choose(PATH, lambda asked: hostile.waits(gates[asked.body], hostile.ok_json(b"{}")))
+            one, two = asyncio.create_task(bench.ask(b"1")), asyncio.create_task(bench.ask(b"2"))
+            await bench.server.until(lambda: len(bench.server.received) == 2)
+            by_body = {asked.body: asked.connection for asked in bench.server.received}
+            for task, body in ((two, b"2"), (one, b"1")):
+                gates[body].set()
+                await task
+            await bench.ask(b"1")
+            assert bench.server.received[2].connection == by_body[b"1"]
 
     run(main)
 
@@ -454,6 +467,7 @@ def test_an_early_answer_ends_the_call_though_the_request_was_not_taken(run):
                 permit(body, endpoint=endpoint), Call("POST", "/", (), body), total_s=20, confirm=still_cleared
             )
             assert (answer.status, await answer.body(10)) == (413, b"{}")
+            assert upstream._pools.popitem()[1].idle == ()  # the rest of the request is still on its way
             await upstream.aclose()
 
     run(main)
@@ -506,7 +520,7 @@ def test_an_endless_drip_ends_at_the_deadline_for_the_whole(run, which):
         async with Bench(drip) as bench:
             lasting = Deadlines(total_s=0.1) if which == "deployment" else Deadlines()
             with pytest.raises(UpstreamTimeout) as caught:
-                await bench.ask(deadlines=lasting, total_s=0.1 if which == "caller" else 5.0)
+                await bench.ask(deadlines=lasting, total_s=0.1 if which == "caller" else 60.0)
             assert caught.value.stage == "body"
             assert "whole" in caught.value.problem
             await bench.server.connections[0].closed.wait()
@@ -554,7 +568,7 @@ def test_a_port_that_nobody_accepts_on_times_out_while_connecting(run):
             await upstream.send(
                 permit(BODY, endpoint=Endpoint("http", "127.0.0.1", port, ""), deadlines=SHORT),
                 Call("POST", "/", (), BODY),
-                total_s=5,
+                total_s=60,
                 confirm=still_cleared,
             )
         assert caught.value.stage == "connect"
@@ -659,6 +673,46 @@ def test_an_abort_from_elsewhere_wakes_the_reader(run):
     run(main)
 
 
+@pytest.mark.parametrize("kept", [False, True])
+def test_a_permit_that_falls_at_the_last_moment_closes_the_connection_that_was_to_carry_it(run, kept):
+    async def main():
+        def withdrawn():
+            raise ClearanceBroken("It was withdrawn.", "Ask again.")
+
+        async with Bench(hostile.ok_json(b"{}")) as bench:
+            if kept:
+                await bench.ask()
+            cleared = permit(BODY, endpoint=bench.server.endpoint())
+            with pytest.raises(ClearanceBroken):
+                await bench.upstream.send(cleared, Call("POST", "/x", (), BODY), total_s=60, confirm=withdrawn)
+            await bench.server.until(lambda: bool(bench.server.connections))
+            await bench.server.connections[0].closed.wait()
+            assert len(bench.server.received) == int(kept)
+
+    run(main)
+
+
+def test_a_permit_that_falls_while_a_dead_connection_is_replaced_sends_nothing_more(run):
+    async def main():
+        confirmed = []
+
+        def once_only():
+            if confirmed:
+                raise ClearanceBroken("It was withdrawn.", "Ask again.")
+            confirmed.append(True)
+
+        async with Bench(hostile.in_turn(hostile.ok_json(b"1"), hostile.closes(), hostile.ok_json(b"2"))) as bench:
+            await bench.ask()
+            cleared = permit(BODY, endpoint=bench.server.endpoint())
+            with pytest.raises(ClearanceBroken):
+                await bench.upstream.send(
+                    cleared, Call("POST", "/chat/completions", (), BODY), total_s=60, confirm=once_only
+                )
+            assert len(bench.server.received) == 2
+
+    run(main)
+
+
 def test_closing_closes_idle_connections_and_sends_nothing_more(run):
     async def main():
         async with Bench(hostile.ok_json(b"{}")) as bench:
@@ -735,7 +789,7 @@ def test_a_method_or_path_that_could_change_the_message_is_never_sent(method, pa
             call = Call(method, path, (), BODY)
             with pytest.raises(UpstreamFailed):
                 await Http1Upstream().send(
-                    permit(BODY, endpoint=server.endpoint("")), call, total_s=5, confirm=still_cleared
+                    permit(BODY, endpoint=server.endpoint("")), call, total_s=60, confirm=still_cleared
                 )
             assert server.connections == []
 

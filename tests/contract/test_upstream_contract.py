@@ -133,7 +133,7 @@ def run(request):
     def runs(main):
         async def within():
             async with world() as made:
-                await asyncio.wait_for(main(made), 30)
+                await asyncio.wait_for(main(made), 15)
 
         with asyncio.Runner(loop_factory=loop_factory) as runner:
             runner.run(within())
@@ -156,7 +156,7 @@ async def everything(answer):
 def test_an_answer_has_status_headers_body_and_a_peer_whatever_its_status(run, status):
     async def main(world):
         world.answers(status, b'{"a":1}')
-        answer = await world.upstream.send(cleared(world), CALL, total_s=5, confirm=still_cleared)
+        answer = await world.upstream.send(cleared(world), CALL, total_s=60, confirm=still_cleared)
         assert answer.status == status
         assert answer.headers["content-type"] == "application/json"
         assert answer.peer == f"127.0.0.1:{world.endpoint().port}"
@@ -170,7 +170,7 @@ def test_a_payload_that_is_not_the_cleared_one_is_never_sent(run):
     async def main(world):
         world.answers(200, b"{}")
         with pytest.raises(ClearanceBroken):
-            await world.upstream.send(cleared(world, b"another"), CALL, total_s=5, confirm=still_cleared)
+            await world.upstream.send(cleared(world, b"another"), CALL, total_s=60, confirm=still_cleared)
         assert world.payloads() == []
 
     run(main)
@@ -180,7 +180,7 @@ def test_an_address_outside_of_the_permits_zone_is_never_called(run):
     async def main(world):
         world.answers(200, b"{}")
         with pytest.raises(AddressNotAllowed) as caught:
-            await world.upstream.send(cleared(world, zone=PUBLIC_ZONE), CALL, total_s=5, confirm=still_cleared)
+            await world.upstream.send(cleared(world, zone=PUBLIC_ZONE), CALL, total_s=60, confirm=still_cleared)
         assert caught.value.stage == "connect"
         assert world.payloads() == []
 
@@ -191,7 +191,7 @@ def test_chunks_arrive_before_the_answer_has_ended(run):
     async def main(world):
         gate = asyncio.Event()
         world.streams(b"data: 1\n\n", b"data: 2\n\n", gate=gate)
-        answer = await world.upstream.send(cleared(world), CALL, total_s=5, confirm=still_cleared)
+        answer = await world.upstream.send(cleared(world), CALL, total_s=60, confirm=still_cleared)
         assert await answer.chunk() == b"data: 1\n\n"
         gate.set()
         assert await everything(answer) == b"data: 2\n\n"
@@ -202,7 +202,7 @@ def test_chunks_arrive_before_the_answer_has_ended(run):
 def test_the_end_is_empty_and_stays_so(run):
     async def main(world):
         world.streams(b"x")
-        answer = await world.upstream.send(cleared(world), CALL, total_s=5, confirm=still_cleared)
+        answer = await world.upstream.send(cleared(world), CALL, total_s=60, confirm=still_cleared)
         assert await everything(answer) == b"x"
         assert await answer.chunk() == b""
         answer.abort()
@@ -214,7 +214,7 @@ def test_a_break_before_the_head_is_a_fault_of_send(run):
     async def main(world):
         world.breaks_before_the_head()
         with pytest.raises(UpstreamFailed) as caught:
-            await world.upstream.send(cleared(world), CALL, total_s=5, confirm=still_cleared)
+            await world.upstream.send(cleared(world), CALL, total_s=60, confirm=still_cleared)
         assert (caught.value.stage, caught.value.code) == ("head", "upstream_failed")
         assert caught.value.fix
 
@@ -224,7 +224,7 @@ def test_a_break_before_the_head_is_a_fault_of_send(run):
 def test_a_break_within_the_body_is_never_an_end(run):
     async def main(world):
         world.breaks_within_the_body(b"data: 1\n\n")
-        answer = await world.upstream.send(cleared(world), CALL, total_s=5, confirm=still_cleared)
+        answer = await world.upstream.send(cleared(world), CALL, total_s=60, confirm=still_cleared)
         assert await answer.chunk() == b"data: 1\n\n"
         for _ in range(2):
             with pytest.raises(UpstreamFailed) as caught:
@@ -238,7 +238,7 @@ def test_silence_before_the_head_is_a_timeout(run):
     async def main(world):
         world.is_silent_before_the_head()
         with pytest.raises(UpstreamTimeout) as caught:
-            await world.upstream.send(cleared(world, deadlines=SHORT), CALL, total_s=5, confirm=still_cleared)
+            await world.upstream.send(cleared(world, deadlines=SHORT), CALL, total_s=60, confirm=still_cleared)
         assert (caught.value.stage, caught.value.code) == ("head", "upstream_timeout")
 
     run(main)
@@ -247,7 +247,7 @@ def test_silence_before_the_head_is_a_timeout(run):
 def test_silence_within_the_body_is_a_timeout_after_what_came(run):
     async def main(world):
         world.is_silent_within_the_body(b"data: 1\n\n")
-        answer = await world.upstream.send(cleared(world, deadlines=SHORT), CALL, total_s=5, confirm=still_cleared)
+        answer = await world.upstream.send(cleared(world, deadlines=SHORT), CALL, total_s=60, confirm=still_cleared)
         assert await answer.chunk() == b"data: 1\n\n"
         with pytest.raises(UpstreamTimeout) as caught:
             await answer.chunk()
@@ -259,9 +259,9 @@ def test_silence_within_the_body_is_a_timeout_after_what_came(run):
 def test_a_body_above_its_limit_is_a_fault_and_one_at_the_limit_is_not(run):
     async def main(world):
         world.answers(200, b"x" * 100)
-        answer = await world.upstream.send(cleared(world), CALL, total_s=5, confirm=still_cleared)
+        answer = await world.upstream.send(cleared(world), CALL, total_s=60, confirm=still_cleared)
         assert len(await answer.body(100)) == 100
-        answer = await world.upstream.send(cleared(world), CALL, total_s=5, confirm=still_cleared)
+        answer = await world.upstream.send(cleared(world), CALL, total_s=60, confirm=still_cleared)
         with pytest.raises(UpstreamFailed) as caught:
             await answer.body(99)
         assert caught.value.stage == "body"
@@ -272,7 +272,7 @@ def test_a_body_above_its_limit_is_a_fault_and_one_at_the_limit_is_not(run):
 def test_an_aborted_answer_yields_nothing_more(run):
     async def main(world):
         world.streams(b"1", b"2", gate=asyncio.Event())
-        answer = await world.upstream.send(cleared(world), CALL, total_s=5, confirm=still_cleared)
+        answer = await world.upstream.send(cleared(world), CALL, total_s=60, confirm=still_cleared)
         assert await answer.chunk() == b"1"
         answer.abort()
         with pytest.raises(UpstreamFailed):
@@ -285,7 +285,7 @@ def test_an_aborted_answer_yields_nothing_more(run):
 def test_a_cancelled_send_stays_cancelled(run):
     async def main(world):
         world.never_answers()
-        task = asyncio.create_task(world.upstream.send(cleared(world), CALL, total_s=5, confirm=still_cleared))
+        task = asyncio.create_task(world.upstream.send(cleared(world), CALL, total_s=60, confirm=still_cleared))
         await world.until_asked()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -297,7 +297,7 @@ def test_a_cancelled_send_stays_cancelled(run):
 def test_a_cancelled_reader_ends_the_answer(run):
     async def main(world):
         world.streams(b"1", b"2", gate=asyncio.Event())
-        answer = await world.upstream.send(cleared(world), CALL, total_s=5, confirm=still_cleared)
+        answer = await world.upstream.send(cleared(world), CALL, total_s=60, confirm=still_cleared)
         await answer.chunk()
         task = asyncio.create_task(answer.chunk())
         await asyncio.sleep(0)
@@ -336,9 +336,9 @@ def test_a_permit_that_no_longer_holds_at_the_last_moment_sends_nothing(run):
             raise ClearanceBroken("It was withdrawn.", "Ask again.")
 
         with pytest.raises(ClearanceBroken):
-            await world.upstream.send(cleared(world), CALL, total_s=5, confirm=withdrawn)
+            await world.upstream.send(cleared(world), CALL, total_s=60, confirm=withdrawn)
         assert world.payloads() == []
-        answer = await world.upstream.send(cleared(world), CALL, total_s=5, confirm=still_cleared)
+        answer = await world.upstream.send(cleared(world), CALL, total_s=60, confirm=still_cleared)
         assert await answer.body(100) == b"{}"
 
     run(main)
@@ -347,11 +347,11 @@ def test_a_permit_that_no_longer_holds_at_the_last_moment_sends_nothing(run):
 def test_an_answer_that_is_let_go_of_frees_its_connection_and_is_not_read_any_more(run):
     async def main(world):
         world.streams(b"data: [DONE]\n\n")
-        answer = await world.upstream.send(cleared(world), CALL, total_s=5, confirm=still_cleared)
+        answer = await world.upstream.send(cleared(world), CALL, total_s=60, confirm=still_cleared)
         assert await answer.chunk() == b"data: [DONE]\n\n"
         answer.let_go()
         answer.abort()
-        again = await world.upstream.send(cleared(world), CALL, total_s=5, confirm=still_cleared)
+        again = await world.upstream.send(cleared(world), CALL, total_s=60, confirm=still_cleared)
         assert await everything(again) == b"data: [DONE]\n\n"
 
     run(main)
