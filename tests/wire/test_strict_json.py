@@ -145,3 +145,14 @@ def test_long_texts_and_many_tokens_are_not_too_heavy() -> None:
     for body in (prose, tokens, source):
         assert len(body) > 7_000_000
         assert not is_too_heavy(body, MAX_WEIGHT)
+
+
+@pytest.mark.parametrize("text", [b"", b"long " * 2000], ids=["short", "long"])
+def test_nesting_is_bounded_alike_in_short_and_long_bodies(text: bytes) -> None:
+    def nested(levels: int) -> bytes:
+        return b'{"content":"%b","a":%b1%b}' % (text, b'[{"b":' * (levels // 2), b"}]" * (levels // 2))
+
+    assert parse(nested(MAX_DEPTH - 2))
+    with pytest.raises(InvalidRequest) as refusal:
+        parse(nested(MAX_DEPTH))
+    assert refusal.value.rule == "Nesting is bounded."

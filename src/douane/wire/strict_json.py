@@ -26,6 +26,7 @@ from douane.wire.fields import KNOWN
 MAX_DEPTH: Final = 64
 MAX_WEIGHT: Final = 128 * 1024 * 1024
 _OBJECT_BYTES, _LIST_BYTES, _QUOTE_BYTES, _COMMA_BYTES = 240, 72, 30, 46
+_SHORT_BYTES: Final = 4096  # up to here counting brackets costs less than looking at the values
 _MAX_NUMBER_CHARS: Final = 64
 _INT_MIN, _INT_MAX = -(2**63), 2**64 - 1
 _BOM: Final = b"\xef\xbb\xbf"
@@ -76,7 +77,8 @@ def parse(body: bytes, *, max_depth: int = MAX_DEPTH) -> Any:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as broken:
         _refuse_text(body, broken)
-    if _deeper_than(value, max_depth):
+    may_nest = len(body) > _SHORT_BYTES or body.count(b"[") + body.count(b"{") > max_depth
+    if may_nest and _deeper_than(value, max_depth):
         raise InvalidRequest(
             f"The JSON body nests deeper than {max_depth} levels.",
             f"Send at most {max_depth} levels of nesting.",
