@@ -28,6 +28,7 @@ from douane.wire.strict_json import is_too_heavy
 CHOICE_FIELDS: Final = frozenset(
     {"index", "message", "delta", "text", "finish_reason", "logprobs", "stop_reason", "matched_stop"}
 )
+_DICTS: Final = frozenset({dict})
 _MAX_WEIGHT: Final = 384 * 1024 * 1024
 OPTIONAL_FIELDS: Final = ("system_fingerprint", "service_tier")
 _OBJECTS: Final = {"chat": "chat.completion", "completions": "text_completion", "embeddings": "list"}
@@ -84,21 +85,22 @@ class WholeAnswer:
     def _completion(self, value: dict[str, Any]) -> dict[str, Any]:
         ask = self._ask
         choices = value.get("choices")
-        if type(choices) is not list or not all(type(choice) is dict for choice in choices):
+        if type(choices) is not list or not _DICTS.issuperset(map(type, choices)):
             raise Misfit("The upstream's answer holds no choices.")
         expected = ask.choices * ask.input_count
-        if sorted(_index(choice, expected) for choice in choices) != list(range(expected)):
+        if not _are_all(choices, expected):
             raise Misfit(f"The upstream answered {len(choices)} choices of {expected}.")
         out = _envelope(value, ask)
-        out["choices"] = [_choice(choice, ask.endpoint == "chat") for choice in choices]
+        is_chat = ask.endpoint == "chat"
+        out["choices"] = [_choice(choice, is_chat) for choice in choices]
         return out
 
     def _embeddings(self, value: dict[str, Any]) -> dict[str, Any]:
         ask = self._ask
         data = value.get("data")
-        if type(data) is not list or not all(type(row) is dict for row in data):
+        if type(data) is not list or not _DICTS.issuperset(map(type, data)):
             raise Misfit("The upstream's answer holds no embeddings.")
-        if sorted(_index(row, ask.input_count) for row in data) != list(range(ask.input_count)):
+        if not _are_all(data, ask.input_count):
             raise Misfit(f"The upstream answered {len(data)} embeddings of {ask.input_count}.")
         as_text = ask.value.get("encoding_format") == "base64"
         rows = [
@@ -125,17 +127,24 @@ def finish_reason(choice: dict[str, Any]) -> str | None:
     return reason
 
 
-def _index(row: dict[str, Any], expected: int) -> int:
-    index = row.get("index", 0 if expected == 1 else None)
-    if type(index) is not int:
-        raise Misfit("The upstream's answer has no index.")
-    return index
+def _are_all(rows: list[dict[str, Any]], expected: int) -> bool:
+    """Tell whether the rows are those that were asked for, each once; a single one may go without its index."""
+    unnamed = 0 if expected == 1 else None
+    indices: list[int] = []
+    for row in rows:
+        index = row.get("index", unnamed)
+        if type(index) is not int:
+            raise Misfit("The upstream's answer has no index.")
+        indices.append(index)
+    indices.sort()
+    return indices == list(range(expected))
 
 
 def _envelope(value: dict[str, Any], ask: Ask) -> dict[str, Any]:
     created = value.get("created")
+    identity = value.get("id")
     out: dict[str, Any] = {
-        "id": value["id"] if type(value.get("id")) is str else "",
+        "id": identity if type(identity) is str else "",
         "object": _OBJECTS[ask.endpoint],
         "created": created if type(created) is int else 0,
         "model": ask.model,
@@ -149,9 +158,9 @@ def _envelope(value: dict[str, Any], ask: Ask) -> dict[str, Any]:
 def _choice(choice: dict[str, Any], is_chat: bool) -> dict[str, Any]:
     if finish_reason(choice) is None:
         raise Misfit("The upstream's answer is cut off: a choice has no finish reason.")
-    out = {name: item for name, item in choice.items() if name in CHOICE_FIELDS}
-    out.setdefault("index", 0)
-    out.setdefault("logprobs", None)
+    out = {"index": 0, "logprobs": None, **choice}
+    if not CHOICE_FIELDS.issuperset(out):
+        out = {name: item for name, item in out.items() if name in CHOICE_FIELDS}
     if is_chat:
         message = choice.get("message")
         if type(message) is not dict:

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from douane.core.models.catalogue import Deployment, KindFacts
 from douane.core.reason import Reason
 from douane.wire.call import Ask, Call, Fault, Usage
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """A whole answer as the client gets it. `payload` is empty where `fault` says why there is none.
 
     `usage` None is unknown (law 8). `complete`: every choice has its finish reason.

@@ -20,11 +20,11 @@ def read_usage(raw: Any, endpoint: Endpoint) -> Usage | None:
     """
     if type(raw) is not dict:
         return None
-    given = _count(raw.get("prompt_tokens"))
-    made = 0 if endpoint == "embeddings" else _count(raw.get("completion_tokens"))
-    if not given or made is None:
+    given = raw.get("prompt_tokens")
+    made = 0 if endpoint == "embeddings" else raw.get("completion_tokens")
+    if type(given) is not int or type(made) is not int:
         return None
-    return Usage(given, made)
+    return Usage(given, made) if 0 < given <= _MOST_TOKENS and 0 <= made <= _MOST_TOKENS else None
 
 
 def write_usage(usage: Usage, raw: Any, endpoint: Endpoint) -> dict[str, Any]:
