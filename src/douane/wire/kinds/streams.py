@@ -31,7 +31,7 @@ _MAX_HEAD_BYTES: Final = 64 * 1024
 
 def write_event(value: dict[str, Any]) -> bytes:
     """Return one event that holds a JSON object."""
-    return b"data: " + orjson.dumps(value) + b"\n\n"
+    return b"data: %b\n\n" % orjson.dumps(value)
 
 
 class EventRelay:
@@ -113,13 +113,13 @@ class EventRelay:
 
     def _take(self, event: Event, out: list[bytes]) -> bool:
         """Take one event; tell whether a further one counts."""
-        data = event.data
+        data, name = event
         if data.strip() == b"[DONE]":
             self._close(out)
-        elif event.event != "ping" and (data or event.event == "error"):
+        elif name != "ping" and (data or name == "error"):
             self._head = None
             try:
-                self._read(orjson.loads(data), event.event == "error", out)
+                self._read(orjson.loads(data), name == "error", out)
             except orjson.JSONDecodeError:
                 self._fail(broken("The upstream sent an event that is not JSON."))
             except orjson.JSONEncodeError:
@@ -175,15 +175,16 @@ class EventRelay:
         if type(index) is not int or not 0 <= index < self._expected:
             raise Misfit("The upstream sent a choice that was not asked for.")
         piece: Any = choice.get(self._text_key)
+        is_whole = type(piece) is self._piece_type and "index" in choice and CHOICE_FIELDS.issuperset(choice)
         if type(piece) is not self._piece_type:
             piece = self._no_piece(piece)
-        if piece and (type(piece) is str or _holds_content(piece)):
+        if piece and (type(piece) is str or piece.get("content") or _holds_more_than_a_role(piece)):
             self.output_pieces += 1
             self.started = True
         if choice.get("finish_reason") and finish_reason(choice) is not None:
             self._finished.add(index)
             self.started = True
-        if "index" in choice and choice.get(self._text_key) is piece and choice.keys() <= CHOICE_FIELDS:
+        if is_whole:
             return choice
         known = {name: item for name, item in choice.items() if name in CHOICE_FIELDS}
         return {"index": index, **known, self._text_key: piece}
@@ -237,6 +238,6 @@ class EventRelay:
         self.ended = True
 
 
-def _holds_content(delta: dict[str, Any]) -> bool:
-    """Tell whether a delta adds to the answer: anything but its role."""
-    return bool(delta.get("content")) or any(item for name, item in delta.items() if name != "role")
+def _holds_more_than_a_role(delta: dict[str, Any]) -> bool:
+    """Tell whether a delta adds to the answer."""
+    return any(item for name, item in delta.items() if name != "role")
