@@ -76,7 +76,7 @@ def project(value: Mapping[str, Any], listing: Shape, deployment: str) -> dict[s
     for name, item in value.items():
         if name in listing:
             shape = listing[name]
-            out[name] = item if _fits(item, shape) else _inside(item, shape, name, deployment)
+            out[name] = item if shape is LEAF or _fits(item, shape) else _inside(item, shape, name, deployment)
         elif item is not None and name not in HARMLESS:
             raise _unlisted(name, "", deployment)
     return out
@@ -87,8 +87,11 @@ def _fits(item: Any, shape: Any) -> bool:
     if shape is LEAF:
         return True
     if isinstance(shape, list):
-        return type(item) is not list or all(_fits(child, shape[0]) for child in item)
-    if type(item) is dict:
+        if type(item) is list:
+            for child in item:
+                if not _fits(child, shape[0]):
+                    return False
+    elif type(item) is dict:
         for name, child in item.items():
             if name not in shape or (type(child) is not str and not _fits(child, shape[name])):
                 return False
