@@ -62,6 +62,21 @@ def test_what_is_not_known_is_null_or_counted_never_zero(data: Path) -> None:
     assert (mine["input_tokens"], mine["output_tokens"], mine["cost_micro"], mine["currency"]) == (None,) * 4
     assert (theirs["input_tokens"], theirs["cost_micro"]) == (250, 63)
     assert (theirs["unknown_token_attempts"], theirs["unpriced_attempts"]) == (1, 1)
+    assert (theirs["unknown_cost_attempts"], theirs["own_hardware_attempts"]) == (1, 0)
+    assert (mine["unknown_cost_attempts"], mine["own_hardware_attempts"]) == (0, 1)
+
+
+def test_own_hardware_reads_unpriced_and_an_unknown_cost_reads_unknown(data: Path) -> None:
+    nothing = {"input_tokens": None, "output_tokens": None, "cost_micro": None, "token_source": "unknown"}
+    filled(data, *settled("a", deployment="mine", currency=None, cost_micro=None), *settled("b", **nothing))
+    shown = CliRunner().invoke(command, ["report", "--by", "deployment", "--data", str(data)], env={"COLUMNS": "120"})
+    theirs, mine = (line for line in shown.stdout.splitlines() if "mine" in line or "llama-together" in line)
+    assert "unpriced (own hardware)" in mine
+    assert "unknown" not in mine
+    assert "costs" not in mine
+    assert "unpriced" not in theirs
+    assert "unknown" in theirs
+    assert "1 costs" in theirs
 
 
 def test_currencies_are_never_added(data: Path) -> None:

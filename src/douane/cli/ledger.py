@@ -111,12 +111,12 @@ def _show(found: dict[str, Any], by: tuple[str, ...]) -> None:
         table.add_column(column, justify="right", overflow="fold")
     for row in found["rows"]:
         unknown = [f"{row['unknown_token_attempts']} tokens"] if row["unknown_token_attempts"] else []
-        unknown += [f"{row['unpriced_attempts']} costs"] if row["unpriced_attempts"] else []
+        unknown += [f"{row['unknown_cost_attempts']} costs"] if row["unknown_cost_attempts"] else []
         counts = [row[name] for name in ("requests", "attempts", "input_tokens", "output_tokens")]
         table.add_row(
             *(escape(row[word]) for word in by),
             *("unknown" if count is None else f"{count:,}" for count in counts),
-            _money(row["cost_micro"], row["currency"]),
+            _cost(row["cost_micro"], row["currency"]),
             ", ".join(unknown),
         )
     console.print(table)
@@ -124,8 +124,10 @@ def _show(found: dict[str, Any], by: tuple[str, ...]) -> None:
         console.print(f"Refused on {escape(refused['route'])}: {refused['requests']:,} {refused['code']}")
 
 
-def _money(cost_micro: int | None, currency: str | None) -> str:
+def _cost(cost_micro: int | None, currency: str | None) -> str:
+    if currency is None:
+        return "unpriced (own hardware)"
     if cost_micro is None:
         return "unknown"
     whole, rest = divmod(cost_micro, 1_000_000)
-    return f"{whole:,}.{rest:06d} {currency or ''}".rstrip()
+    return f"{whole:,}.{rest:06d} {currency}"

@@ -4,7 +4,9 @@ Rules kept here:
 1. Sums of what is known, and counts of what is not: a cost or a count of tokens of which nothing is known is null,
    never 0 (law 8). Money of two currencies is never added.
 2. Time is cut by whole hours (UTC), as the roll-ups are: the first hour is the one `since_us` lies in.
-3. A refused request has no deployment: it counts in `refusals`, by route and code, and in no row.
+3. An attempt without a currency ran on a deployment without a price, which only own hardware may lack: nothing is
+   billed per token. That is another matter than a priced attempt whose tokens are unknown; each has its count.
+4. A refused request has no deployment: it counts in `refusals`, by route and code, and in no row.
 """
 
 from __future__ import annotations
@@ -82,6 +84,8 @@ def _row(by: Sequence[str], group: tuple[str, ...], sums: HourSums) -> dict[str,
         "currency": group[-1] or None,
         "unknown_token_attempts": sums.unknown_token_attempts,
         "unpriced_attempts": sums.unpriced_attempts,
+        "own_hardware_attempts": 0 if group[-1] else sums.unpriced_attempts,
+        "unknown_cost_attempts": sums.unpriced_attempts if group[-1] else 0,
         "partial_attempts": sums.partial_attempts,
         "failed_attempts": sums.failed_attempts,
         "unknown_attempts": sums.unknown_attempts,
