@@ -169,15 +169,20 @@ class Phones:
                 yield _phone(data, start if zeros else start - 1, run.groups[last][1], 0.95, rank=4)
 
     def _longest_international(self, data: bytes, run: Run, first: int, *, skip: int) -> int:
-        digits, longest = "", -1
+        digits = ""
+        possible: list[tuple[int, int]] = []
         for last in range(first, min(first + 9, len(run.groups))):
             start, end = run.groups[last]
             digits += data[start : min(end, start + 20)].decode()
-            if len(digits) > 16 + skip:
+            size = len(digits)
+            if size > 16 + skip:
                 break
-            if len(digits) >= 8 + skip and end - start > 1 and self._plans.international(digits[skip:]):
-                longest = last
-        return longest
+            if size >= 8 + skip and end - start > 1:
+                possible.append((last, size))
+        for last, size in reversed(possible):
+            if self._plans.international(digits[skip:size]):
+                return last
+        return -1
 
     def _with_trunk_zero(self, data: bytes, run: Run, zeros: list[int]) -> Iterator[Candidate]:
         """A trunk zero begins a run, or stands well apart in one: many codes have a zero inside."""

@@ -75,20 +75,12 @@ class Scanner:
         return Inspection(findings, self._layers, self.detectors, cut or more, text.chars)
 
     def _candidates(self, data: bytes, hits: list[Hit]) -> tuple[list[tuple[Candidate, str]], bool]:
-        ends: dict[int, list[list[int]]] = {}
-        for probe, end in hits:
-            owner, slot = self._owners[probe]
-            if owner not in ends:
-                ends[owner] = [[] for _ in self._table[owner].probes]
-            ends[owner][slot].append(end)
         found: list[tuple[Candidate, str]] = []
         cut = False
-        for owner, lists in ends.items():
-            for slot_ends in lists:
-                slot_ends.sort()
+        for owner, ends in self._by_owner(hits).items():
             detector = self._table[owner]
             counts: dict[str, int] = {}
-            for candidate in detector.find(data, lists):
+            for candidate in detector.find(data, ends):
                 kind = candidate.type
                 counts[kind] = count = counts.get(kind, 0) + 1
                 if count > MOST_CANDIDATES:
@@ -96,6 +88,23 @@ class Scanner:
                     break
                 found.append((candidate, candidate.detector or detector.name))
         return found, cut
+
+    def _by_owner(self, hits: list[Hit]) -> dict[int, list[list[int]]]:
+        """Return where each detector's probes ended, by detector and probe, sorted."""
+        by_probe: dict[int, list[int]] = {}
+        for probe, end in hits:
+            if probe in by_probe:
+                by_probe[probe].append(end)
+            else:
+                by_probe[probe] = [end]
+        by_owner: dict[int, list[list[int]]] = {}
+        for probe, ends in by_probe.items():
+            ends.sort()
+            owner, slot = self._owners[probe]
+            if owner not in by_owner:
+                by_owner[owner] = [[] for _ in self._table[owner].probes]
+            by_owner[owner][slot] = ends
+        return by_owner
 
     @staticmethod
     def _findings(

@@ -66,6 +66,8 @@ class Text:
 
 def _count(data: bytes) -> int:
     """Count the code points of UTF-8: every byte that does not continue one."""
+    if data.isascii():
+        return len(data)
     return len(data) - len(data.translate(None, _NOT_CONTINUATION))
 
 
