@@ -21,6 +21,7 @@ from raw_client import CHAT, IBAN, Heard, chat, get, port_of, post, talk
 from running import TWO_ZONES, Beside, Running, douane_up, upstreams
 from test_sdk_python import played
 
+from douane.adapters.inspector.worker import MAX_MEMORY_BYTES
 from douane.testing.hostile_server import HostileServer
 
 CANARY = "canary7QXzebra"
@@ -334,6 +335,20 @@ def test_what_cannot_be_read_stays_on_the_premises(house: House, name: str) -> N
     assert heard.headers["x-douane-level"] == "restricted"
     refused(house.talk(post(sent, CLOUD_ONLY, path=path)), 403, "label_not_cleared")
     assert len(house.far.received) == before
+
+
+def test_what_takes_too_long_or_too_much_to_read_stays_on_the_premises(house: House) -> None:
+    """Eight megabytes of single digits: the detectors' process is bounded in time and in memory."""
+    before = len(house.far.received)
+    heard = house.talk(post(chat("1 " * 4_000_000), house.admin))
+    assert heard.headers["x-douane-level"] == "restricted", heard.raw
+    assert len(house.far.received) == before
+    heard = house.talk(post(chat("hello " * 10_000), house.admin))  # in a new child, where the other one was killed
+    assert (heard.status, heard.headers["x-douane-zone"]) == (200, "cloud"), heard.raw
+    gateway = house.running.process.pid
+    children = [Path("/proc", pid) for pid in Path(f"/proc/{gateway}/task/{gateway}/children").read_text().split()]
+    (reader,) = [child for child in children if b"inspector.worker" in (child / "cmdline").read_bytes()]
+    assert f"Max data size             {MAX_MEMORY_BYTES}" in (reader / "limits").read_text()
 
 
 def test_a_label_that_nothing_is_cleared_for_is_refused_without_its_content(house: House) -> None:

@@ -28,8 +28,8 @@ class ChildFailed(Exception):
 
 
 def worker_command() -> tuple[str, ...]:
-    """Return the command line of the real worker."""
-    return (sys.executable, "-m", "douane.adapters.inspector.worker")
+    """Return the command line of the real worker. It imports nothing that lies in the current folder (`-P`)."""
+    return (sys.executable, "-P", "-m", "douane.adapters.inspector.worker")
 
 
 def frame(payload: bytes) -> bytes:

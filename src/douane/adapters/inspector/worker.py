@@ -1,17 +1,21 @@
 """What runs in the inspector's child: `python -m douane.adapters.inspector.worker`. Frames in, frames out; see `child`.
 
-Nothing is written to standard error: a traceback may hold content (law 9).
+Nothing is written to standard error: a traceback may hold content (law 9). Memory is bounded: what takes more to read
+is a Failure, and so is a child that the bound ended.
 """
 
 from __future__ import annotations
 
+import resource
 import sys
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Final
 
 import orjson
 
 from douane.core.finding import Inspection
 from douane.detect.scanner import Scanner
+
+MAX_MEMORY_BYTES: Final = 1024 * 1024 * 1024
 
 
 def serve(source: BinaryIO, sink: BinaryIO) -> None:
@@ -57,4 +61,5 @@ def as_fields(inspection: Inspection) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
+    resource.setrlimit(resource.RLIMIT_DATA, (MAX_MEMORY_BYTES, MAX_MEMORY_BYTES))
     serve(sys.stdin.buffer, sys.stdout.buffer)
