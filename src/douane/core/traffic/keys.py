@@ -22,7 +22,7 @@ def secret_of(chance: bytes) -> str:
     """Return the secret made of 32 random bytes.
 
     >>> secret_of(bytes(32))
-    'dn-AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA-62a34c'
+    'dn-AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA-963a7e'
     """
     if len(chance) != SECRET_BYTES:
         raise ValueError("a secret takes 32 random bytes")
