@@ -17,6 +17,7 @@ from douane.detect.engine import Probe
 
 _GAP = SEPARATOR + rb"?"
 _SIGNS = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_VALUES = {sign: str(int(chr(sign), 36)) for sign in b"ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
 _NOT_SIGNS = bytes(sorted(set(range(256)) - set(_SIGNS)))
 _NOT_VAT_SIGNS = bytes(sorted(set(range(256)) - set(_SIGNS + b"+*")))
 _HEAD_BYTES = 13
@@ -33,6 +34,12 @@ def _glued(data: bytes, end: int) -> bool:
     """Tell whether the sign after a span (there always is one) continues it: two digits, or two letters."""
     both = data[end - 1 : end + 1]
     return both.isdigit() or both.isalpha()
+
+
+def _has_check_digits(number: str) -> bool:
+    """Tell by ISO 7064, modulo 97, in a fraction of what stdnum takes to confirm it: most candidates fail here."""
+    turned = number[4:] + number[:4]
+    return int(turned.translate(_VALUES)) % 97 == 1 and mod_97_10.is_valid(turned)
 
 
 class IbanDetector:
@@ -58,7 +65,7 @@ class IbanDetector:
             if whole is None or _glued(data, whole.end()):
                 continue
             number = whole[0].translate(None, _NOT_SIGNS).upper()
-            if mod_97_10.is_valid((number[4:] + number[:4]).decode()):
+            if _has_check_digits(number.decode()):
                 yield Candidate("IBAN", start, whole.end(), 0.97, number[:2].decode(), 9, number)
 
 

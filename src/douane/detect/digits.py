@@ -21,6 +21,7 @@ RUN_PROBE = Probe(rb"[0-9](?:" + _BETWEEN + rb"{0,3}[0-9]){8}[^0-9]")
 
 _RUN = re.compile(rb"[0-9]+(?:" + _BETWEEN + rb"{1,3}[0-9]+)*")
 _GROUP = re.compile(rb"[0-9]+")
+NOT_DIGITS = bytes(sorted(set(range(256)) - set(b"0123456789")))
 _LETTERS = "`abcdefghijklmnopqrstuvwxyz"
 _RUN_BYTES = b"0123456789 .-/()\xc2\xa0\xe2\xaf" + bytes(range(0x80, 0x94))
 _GLUE_BEFORE = re.compile(rb"([A-Za-z_\x80-\xbf\xc3]{1,24})([\-./#]?)\Z")
@@ -138,7 +139,7 @@ class Shapes(Generic[K]):
 
 def place_of(data: bytes, run: Run, first: int, last: int) -> Place:
     """Return some groups of a run with their digits."""
-    return Place(run, first, last, b"".join([data[a:b] for a, b in run.groups[first : last + 1]]))
+    return Place(run, first, last, data[run.groups[first][0] : run.groups[last][1]].translate(None, NOT_DIGITS))
 
 
 class Tie(IntEnum):

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, PhoneMetadata
 
 from douane.detect.detector import Candidate
-from douane.detect.digits import Place, Run, even_gaps, is_apart
+from douane.detect.digits import NOT_DIGITS, Place, Run, even_gaps, is_apart
 from douane.detect.engine import Probe
 
 DEFAULT_REGIONS: tuple[str, ...] = ("FR", "BE", "CH", "LU", "DE", "IT", "ES", "PT", "NL", "GB", "IE", "US")
@@ -32,7 +32,6 @@ _TYPES = (
 _MOST_PER_RUN = 64
 _NORTH_AMERICA = 1
 _ZERO = ord("0")
-_NOT_DIGITS = bytes(sorted(set(range(256)) - set(b"0123456789")))
 _WORDS = (
     rb"(?:(?:tele|t\xc3\xa9l\xc3\xa9)?phone|handy|portable|desk|office|answering|call me|"
     rb"t\xc3\xa9l|tel|mobile?|m\xc3\xb3vil|cell|gsm|fax)"
@@ -245,5 +244,5 @@ def _is_labelled(data: bytes, place: Place) -> bool:
 
 
 def _phone(data: bytes, start: int, end: int, confidence: float, region: str = "", *, rank: int) -> Candidate:
-    digits = data[start:end].translate(None, _NOT_DIGITS)
+    digits = data[start:end].translate(None, NOT_DIGITS)
     return Candidate("PHONE", start, end, confidence, region, rank, digits[-9:], "phone")
