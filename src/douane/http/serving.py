@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -32,7 +33,7 @@ def run_house(start: Start, *, host: str | None, port: int | None) -> None:
             await serve(
                 application(house, settings),
                 settings,
-                on_ready=lambda addresses: _welcome(house, addresses),
+                on_ready=lambda addresses: _ready(house, addresses),
                 reload=lambda: _reload(house),
             )
         finally:
@@ -40,6 +41,13 @@ def run_house(start: Start, *, host: str | None, port: int | None) -> None:
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(whole_life())
+
+
+def _ready(house: House, addresses: Sequence[Address]) -> None:
+    _welcome(house, addresses)
+    gc.collect()
+    gc.freeze()  # what was built until now stays: the collector need not look at it for each request
+    gc.set_threshold(20_000, 20, 20)
 
 
 def edge_settings(server: ServerSettings, host: str | None, port: int | None) -> EdgeSettings:
