@@ -7,7 +7,7 @@ being written (`Shapes`), so that it is never cut out of a longer one.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from enum import IntEnum
 from itertools import combinations, pairwise
 from typing import Generic, NamedTuple, TypeVar
@@ -110,6 +110,18 @@ def _tie(data: bytes, start: int) -> str:
     return "-" if glue[2] or glue[1].endswith(b"_") else "a"
 
 
+class Step(NamedTuple, Generic[K]):
+    """Where the letters of a run have led: to these kinds, and by which letters further on."""
+
+    kinds: tuple[K, ...]
+    then: dict[str, Step[K]]
+
+
+def _step(table: Mapping[str, tuple[K, ...]], done: str = "") -> Step[K]:
+    letters = {word[len(done)] for word in table if word.startswith(done) and word != done}
+    return Step(table.get(done, ()), {letter: _step(table, done + letter) for letter in letters})
+
+
 class Shapes(Generic[K]):
     """Which kinds of number are grouped in which ways, looked up by the letters of a run."""
 
@@ -118,23 +130,21 @@ class Shapes(Generic[K]):
         for kind, ways in kinds:
             for word in {"".join([_LETTERS[size] for size in sizes]) for sizes in ways}:
                 table[word] = (*table.get(word, ()), kind)
-        for word in tuple(table):
-            for size in range(1, len(word)):
-                table.setdefault(word[:size], ())
-        self._table = table
-        """The words, and each beginning of one, with no kinds where it is not a word itself."""
+        self._start = _step(table)
 
     def of_run(self, run: Run) -> Iterator[tuple[int, int, tuple[K, ...]]]:
         """Yield (first group, last group, kinds) for each stretch of the run that is grouped as some kind is."""
-        lengths, table = run.lengths, self._table
+        lengths = run.lengths
         size = len(lengths)
         for first in range(size):
+            step = self._start
             for last in range(first, size):
-                kinds = table.get(lengths[first : last + 1])
-                if kinds is None:
+                following = step.then.get(lengths[last])
+                if following is None:
                     break
-                if kinds:
-                    yield first, last, kinds
+                step = following
+                if step.kinds:
+                    yield first, last, step.kinds
 
 
 def place_of(data: bytes, run: Run, first: int, last: int) -> Place:
@@ -186,9 +196,10 @@ def groupings(total: int, cuts: tuple[int, ...]) -> list[tuple[int, ...]]:
 
 def is_apart(place: Place) -> bool:
     """Tell whether the groups before and after a place, if any, are parted from it by more than one sign."""
-    groups = place.run.groups
-    before = place.first == 0 or place.start - groups[place.first - 1][1] > 1
-    return before and (place.last + 1 == len(groups) or groups[place.last + 1][0] - place.end > 1)
+    groups, first, last = place.run.groups, place.first, place.last
+    if first and groups[first][0] - groups[first - 1][1] <= 1:
+        return False
+    return last + 1 == len(groups) or groups[last + 1][0] - groups[last][1] > 1
 
 
 def even_gaps(data: bytes, place: Place) -> bool:
