@@ -77,10 +77,11 @@ def runs(data: bytes, ends: Iterable[int]) -> Iterator[Run]:
         if end - 1 <= done:
             continue
         for found in _RUN.finditer(data, _run_start(data, done, end - 1)):
-            if found.end() > done:
-                yield _run(data, found.start(), found.end())
-                done = found.end()
-            if found.end() >= end - 1:
+            first, last = found.span()
+            if last > done:
+                yield _run(data, first, last)
+                done = last
+            if last >= end - 1:
                 break
 
 
@@ -205,7 +206,7 @@ def is_apart(place: Place) -> bool:
 def even_gaps(data: bytes, place: Place) -> bool:
     """Tell whether all groups of a place are parted by the same separator, and by one that a number is written with."""
     spans = place.run.groups[place.first : place.last + 1]
-    gaps = {data[before[1] : after[0]] for before, after in pairwise(spans)}
+    gaps = {data[end:start] for (_, end), (start, _) in pairwise(spans)}
     return not gaps or (len(gaps) == 1 and _ONE_GAP.fullmatch(gaps.pop()) is not None)
 
 

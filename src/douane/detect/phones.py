@@ -25,6 +25,8 @@ NINE: tuple[tuple[int, ...], ...] = ((3, 3, 3), (3, 2, 2, 2), (2, 3, 2, 2), (9,)
 _ASKED = re.compile(
     rb"(?:phone|t\xc3\xa9l|tel|mobil|m\xc3\xb3vil|movil|cell|gsm|fax|call|appel|llam)[^\x00\n]{0,16}\Z", re.I
 )
+_ASKED_REACH = 24
+"""How far before a number the word may begin. There are no words in a run, so deep in one there is none to look for."""
 _TYPES = (
     "fixed_line", "mobile", "toll_free", "premium_rate", "shared_cost", "personal_number", "voip", "pager", "uan",
     "voicemail",
@@ -146,7 +148,8 @@ class Phones:
         """Return a number of a plan without trunk prefix: any nine digits look like one, so a word must announce it."""
         if not self._plans.without_trunk or not is_apart(place):
             return None
-        if _ASKED.search(data, max(0, place.start - 24), place.start) is None:
+        start = place.start
+        if start - place.run.start >= _ASKED_REACH or _ASKED.search(data, max(0, start - _ASKED_REACH), start) is None:
             return None
         digits = place.digits.decode()
         region = next((region for region, plan in self._plans.without_trunk if plan.fullmatch(digits)), "")
