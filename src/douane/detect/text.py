@@ -34,12 +34,13 @@ class Text:
 
         Quick when asked in ascending order of `start`.
         """
-        starts = self._leaf_starts()
+        starts = self._starts or self._leaf_starts()
         leaf = max(0, bisect_right(starts, start) - 1)
         begin = starts[leaf]
         text = self.leaves[leaf]
         limit = starts[leaf + 1] - 1 - text.endswith(KEY_END)
-        start, end = min(start, limit), min(end, limit)
+        if end > limit:
+            start, end = min(start, limit), limit
         if text.isascii():
             return leaf, start - begin, end - begin
         first = self._points(leaf, begin, start)
