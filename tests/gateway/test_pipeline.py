@@ -212,6 +212,19 @@ def test_the_upstreams_verdict_on_the_request_is_final() -> None:
     assert len(built.upstream.sent) == 1
 
 
+def test_a_request_that_a_deployment_cannot_read_shuts_it_for_nobody() -> None:
+    built = world(attempts=3)
+    said = orjson.dumps({"error": {"code": 500, "message": "image input is not supported", "type": "server_error"}})
+    for name in ("cloud-0", "home-0"):
+        built.upstream.play(name, *[json_reply(said, status=500)] * 4, good("chat", stream=False))
+    for _ in range(4):
+        sink = run(built)
+        assert code(sink) == (400, "invalid_request")
+        assert "not supported. Change" in sink.json["error"]["message"]
+    assert run(built).headers["x-douane-deployment"] == "cloud-0"
+    assert len(built.upstream.sent) == 9
+
+
 def test_a_deadline_covers_all_attempts() -> None:
     built = world()
     clock = built.gateway._clock

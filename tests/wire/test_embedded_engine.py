@@ -154,3 +154,13 @@ def test_an_input_that_is_too_long_is_the_requests_fault(local: Deployment) -> N
     status, body = send(chat("word " * 5000), local)
     fault = KIND.fault(status, {}, body)
     assert (fault.code, fault.elsewhere_only) == ("invalid_request", True)
+
+
+def test_what_the_engine_does_not_read_is_the_requests_fault(local: Deployment) -> None:
+    image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
+    audio = {"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}}
+    asks = [chat("", messages=[{"role": "user", "content": [part]}]) for part in (image, audio)]
+    for ask in (*asks, embeddings("word " * 1500)):
+        status, body = send(ask, local)
+        fault = KIND.fault(status, {}, body)
+        assert (fault.code, fault.retryable, fault.elsewhere_only) == ("invalid_request", False, True)

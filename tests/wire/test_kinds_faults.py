@@ -91,9 +91,17 @@ def test_an_unknown_model_is_our_fault_whatever_the_status(body: dict[str, Any])
         (400, {"error": {"code": 400, "message": "too long", "type": "exceed_context_size_error", "n_ctx": 64}}),
         (500, {"error": {"code": 500, "message": "too long", "type": "exceed_context_size_error"}}),
         (422, {"error": "`inputs` tokens + `max_new_tokens` must be <= 64", "error_type": "validation"}),
+        (
+            500,
+            {"error": {"code": 500, "message": "image input is not supported - hint: mmproj", "type": "server_error"}},
+        ),
+        (
+            500,
+            {"error": {"code": 500, "message": "input (99 tokens) is too large to process.", "type": "server_error"}},
+        ),
     ],
 )
-def test_an_input_that_is_too_long_is_the_requests_fault_but_may_fit_elsewhere(
+def test_an_input_that_is_beyond_a_deployment_is_the_requests_fault_but_may_fit_elsewhere(
     status: int, body: dict[str, Any]
 ) -> None:
     read = fault(status, body)

@@ -40,10 +40,15 @@ class AttemptFailed(Exception):
         self.blame = blame
 
 
+def _sentence(text: str) -> str:
+    """Return an upstream's words so that a fix may follow them."""
+    return text if text.endswith((".", "!", "?", "…")) else f"{text}."
+
+
 def failure_of(fault: Fault, deployment: str) -> AttemptFailed:
     """Return the failure that an upstream's refusal amounts to. Its own text goes to the caller and nowhere else."""
     said = (
-        f"Deployment `{deployment}` refused the request: {fault.message}"
+        f"Deployment `{deployment}` refused the request: {_sentence(fault.message)}"
         if fault.message
         else (f"Deployment `{deployment}` refused the request with status {fault.status}.")
     )

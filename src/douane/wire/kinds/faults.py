@@ -34,6 +34,8 @@ _OF_OUR_ACCOUNT: Final[Mapping[int, str]] = {
 _PASSING: Final = frozenset({408, 409, 421, 424, 425, 499})
 _TOO_LONG: Final = frozenset({"context_length_exceeded", "exceed_context_size_error", "string_above_max_length"})
 _TOO_LONG_WORDS: Final = ("context length", "context window", "context size", "maximum context", "max_new_tokens")
+_BEYOND_IT_WORDS: Final = ("input is not supported", "too large to process")
+"""How llama.cpp refuses, with 500, an image, audio, or a text longer than one of its batches."""
 _NO_SUCH_MODEL: Final = frozenset({"model_not_found", "invalid_model", "model_not_available", "model_not_supported"})
 _NO_CREDIT: Final = frozenset({"insufficient_quota", "billing_hard_limit_reached", "credit_limit"})
 
@@ -68,8 +70,8 @@ def read_inband_fault(value: Any) -> Fault:
 
 def judge(status: int, said: Complaint, wait_s: float | None) -> Fault:
     """Return the fault for a status and what was said with it."""
-    if said.codes & _TOO_LONG or (status in _OF_THE_REQUEST and _speaks_of(said.message, _TOO_LONG_WORDS)):
-        # Another deployment of the route may take longer inputs.
+    if _is_beyond_it(status, said):
+        # Another deployment of the route may take it. This one is not at fault, and stays open to others.
         return Fault(
             400, "invalid_request", said.message, retryable=False, elsewhere_only=True,
             upstream_type=said.kind, param=said.param,
@@ -100,6 +102,15 @@ def judge(status: int, said: Complaint, wait_s: float | None) -> Fault:
         retry_after_s=wait_s,
         upstream_type=said.kind,
     )
+
+
+def _is_beyond_it(status: int, said: Complaint) -> bool:
+    """Tell whether the request is too long for this deployment, or of a sort that it does not read."""
+    if said.codes & _TOO_LONG:
+        return True
+    if status == 500:
+        return _speaks_of(said.message, _BEYOND_IT_WORDS)
+    return status in _OF_THE_REQUEST and _speaks_of(said.message, _TOO_LONG_WORDS)
 
 
 def retry_after_s(headers: Mapping[str, str]) -> float | None:
