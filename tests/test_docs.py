@@ -32,7 +32,9 @@ def commands() -> list[tuple[str, list[str]]]:
     for page in PAGES:
         for block in BLOCK.findall(page.read_text(encoding="utf-8")):
             for line in block.replace("\\\n", " ").splitlines():
-                at = re.search(r"(?:^|\s|/)douane ((?:up|check|init|keys|classify|explain|ledger|doctor)\b[^|&<>]*)", line)
+                at = re.search(
+                    r"(?:^|\s|/)douane ((?:up|check|init|keys|classify|explain|ledger|doctor)\b[^|&<>]*)", line
+                )
                 if at is not None and "git clone" not in line:
                     found.append((page.name, shlex.split(at.group(1).split(" #")[0])))
     return found

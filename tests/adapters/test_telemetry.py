@@ -16,7 +16,9 @@ def counted() -> tuple[Counts, list[bytes]]:
     counts = Counts(FrozenClock(), lines.append)
     for _ in range(3):
         counts.settled(an_outcome("req_1"), "chat")
-    counts.settled(an_outcome("req_1")._replace(state="failed", error_code="upstream_failed", input_tokens=None), "chat")
+    counts.settled(
+        an_outcome("req_1")._replace(state="failed", error_code="upstream_failed", input_tokens=None), "chat"
+    )
     counts.settled(an_outcome("req_1")._replace(route='quo"te\\d\n', first_byte_us=2_000_000), "chat")
     counts.refused(a_refusal("req_2"))
     counts.classified(3, Inspection((Finding("IBAN", "/messages/0/content", 0, 27, 1.0, "iban"),)), 0.001)
@@ -28,7 +30,9 @@ def counted() -> tuple[Counts, list[bytes]]:
 def test_the_formats_own_reader_reads_every_family() -> None:
     counts, _ = counted()
     families = {f.name: f for f in text_string_to_metric_families(counts.render({"douane_ready": 1.0}).decode())}
-    assert {"douane_attempts", "douane_tokens", "douane_refusals", "douane_attempt_seconds", "douane_ready"} <= set(families)
+    assert {"douane_attempts", "douane_tokens", "douane_refusals", "douane_attempt_seconds", "douane_ready"} <= set(
+        families
+    )
     assert sum(s.value for s in families["douane_attempts"].samples) == 5
     assert families["douane_ready"].samples[0].value == 1
     assert 'quo"te\\d\n' in {s.labels["route"] for s in families["douane_attempts"].samples}

@@ -159,7 +159,9 @@ def test_whatever_is_changed_in_a_chain_breaks_it(records: list[Record], data: s
     assert reason.code == "chain_broken"
 
 
-@pytest.mark.parametrize("body", [b"[]", b"{}", b"\xff", b'["none","c",1,""]', b'[[],"c",1,""]', b'["intent","c",1,""]'])
+@pytest.mark.parametrize(
+    "body", [b"[]", b"{}", b"\xff", b'["none","c",1,""]', b'[[],"c",1,""]', b'["intent","c",1,""]']
+)
 def test_what_is_no_record_does_not_advance_a_chain(body: bytes) -> None:
     assert isinstance(advance(ChainHead("c"), 1, record_hash(body), body), Reason)
 
