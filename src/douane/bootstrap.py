@@ -26,7 +26,7 @@ from douane.adapters.http1 import Http1Upstream
 from douane.adapters.inspector import ScanningInspector
 from douane.adapters.limits_memory import MemoryLimits
 from douane.adapters.snapshots import CurrentSnapshot
-from douane.adapters.store.directory import DataDirectory
+from douane.adapters.store.directory import DataDirectory, existing
 from douane.adapters.store.key_book import KeyBook
 from douane.adapters.store.sqlite_keys import SqliteKeys
 from douane.adapters.store.sqlite_ledger import SqliteLedger
@@ -34,12 +34,12 @@ from douane.adapters.telemetry import Counts
 from douane.control.engine_model import SMOLLM2, locate
 from douane.control.explain import ANYBODY, Explanation, explain
 from douane.control.keys import Wanted, create
-from douane.core.label import Label, Level
+from douane.core.label import COMPARTMENTS, Label, Level
 from douane.core.models.catalogue import Assurance, Deployment
 from douane.core.traffic.keys import SECRET_BYTES
 from douane.core.traffic.limits import period_of, period_start_us
 from douane.core.traffic.routing import Wish
-from douane.core.traffic.snapshot import Snapshot
+from douane.core.traffic.snapshot import Key, Snapshot
 from douane.detect.scanner import Scanner
 from douane.errors import ConfigurationError, ConfigurationErrors, InvalidRequest, NotFound, StoreFailed
 from douane.gateway.conditions import ConditionBook
@@ -292,9 +292,16 @@ def _to_stderr(lines: bytes) -> None:
 
 
 def explain_offline(
-    body: bytes, *, config_path: str | None, key_name: str | None, level: str, latency: str
+    body: bytes,
+    *,
+    config_path: str | None,
+    data_dir: Path | None,
+    key_name: str | None,
+    level: str,
+    compartments: tuple[str, ...],
+    latency: str,
 ) -> Explanation:
-    """Explain a request body on a configuration, without a store, an engine or a network."""
+    """Explain a request body on a configuration, without an engine or a network; a store is read for its key only."""
     kinds = kinds_installed()
     snapshot = configuration_of(Start(config_path, demo=True), kinds).snapshot
     deployments = {
@@ -307,9 +314,12 @@ def explain_offline(
             "The level or the latency is not known.",
             "Levels are public, internal, confidential, restricted; latencies interactive, standard, batch.",
         )
-    key = snapshot.keys.get(key_name) if key_name is not None else ANYBODY
-    if key is None:
-        raise NotFound(f"There is no key `{key_name}` in the configuration.", "Name one of `keys.*`.")
+    known = COMPARTMENTS | snapshot.compartments
+    if not known.issuperset(compartments):
+        raise InvalidRequest(
+            "A compartment is not one that the configuration knows.", f"Choose among {', '.join(sorted(known))}."
+        )
+    key = ANYBODY if key_name is None else snapshot.keys.get(key_name) or _stored_key(key_name, data_dir)
     return explain(
         body,
         replace(snapshot, deployments=deployments),
@@ -317,6 +327,22 @@ def explain_offline(
         kinds,
         SystemClock(),
         key=key,
-        declared=Label(declared),
+        declared=Label(declared, frozenset(compartments)),
         wish=Wish(latency),
+    )
+
+
+def _stored_key(name: str, data_dir: Path | None) -> Key:
+    """Return a key in force of a store. Raises NotFound."""
+    entries = KeyBook(existing(data_dir)).entries() if data_dir is not None else ()
+    for entry in entries:
+        if entry.key.name == name and entry.revoked_us is None:
+            return entry.key
+    where = "in the configuration" if data_dir is None else "in force, in the configuration or the store"
+    raise NotFound(
+        f"There is no key `{name}` {where}.",
+        "Name one of `keys.*`; for a key of the store give its folder: `--data DIR`."
+        if data_dir is None
+        else "`douane keys list` shows those of the store.",
+        param="--key",
     )

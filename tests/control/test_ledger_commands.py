@@ -158,3 +158,14 @@ def test_the_commands_answer_on_a_terminal_and_in_json(data: Path) -> None:
     assert broken.exit_code == 1
     assert json.loads(broken.stdout)["verdict"] == "broken"
     assert isinstance(run.invoke(command, ["report", "--data", str(data / "absent")]).exception, NotFound)
+
+
+def test_a_report_for_people_folds_no_word_and_says_where_there_is_nothing(data: Path) -> None:
+    run, place = CliRunner(), ["--data", str(data)]
+    assert "holds nothing" in run.invoke(command, ["report", *place]).stdout
+    filled(data, *settled("a"), a_refusal("b"))
+    lines = run.invoke(command, ["report", *place]).stdout.splitlines()
+    for word in ("deployment", "requests", "tokens out"):
+        assert word in lines[0]
+    assert "not known" not in lines[0]
+    assert any("llama-together" in line for line in lines)

@@ -27,6 +27,7 @@ def classify(
     import orjson
 
     from douane.bootstrap import Start, configuration_of, kinds_installed
+    from douane.cli.render import opened
     from douane.config import detector_rules
     from douane.control.classify import classify_lines, classify_text
     from douane.detect.scanner import Scanner
@@ -38,12 +39,12 @@ def classify(
     policy = configuration_of(start, kinds_installed()).snapshot.policy
     scanner = Scanner(detector_rules())
     if jsonl is not None:
-        with _opened(jsonl) as lines:
+        with opened(jsonl) as lines:
             for answer in classify_lines(lines, scanner, policy):
                 sys.stdout.buffer.write(orjson.dumps(answer) + b"\n")
         sys.stdout.buffer.flush()
         return
-    with _opened(file if file is not None else Path("-")) as source:
+    with opened(file) as source:
         found = classify_text(source.read(), scanner, policy, id=str(file) if file is not None else None)
     if as_json or not sys.stdout.isatty():
         print(orjson.dumps(found, option=orjson.OPT_INDENT_2).decode())
@@ -51,36 +52,22 @@ def classify(
         _show(found)
 
 
-def _opened(path: Path) -> Any:
-    """Open a file, or standard input for `-`; a file that can't be opened ends with status 2."""
-    import sys
-    from contextlib import nullcontext
-
-    if str(path) == "-":
-        return nullcontext(sys.stdin.buffer)
-    try:
-        return path.open("rb")
-    except OSError as error:
-        raise typer.BadParameter(f"{path} can't be read: {error.strerror}.") from error
-
-
 def _show(found: dict[str, Any]) -> None:
-    from rich.console import Console
-    from rich.table import Table
+    from rich.markup import escape
 
-    console = Console()
+    from douane.cli.render import console, table
+
+    out = console()
     marks = f" {{{', '.join(found['compartments'])}}}" if found["compartments"] else ""
-    console.print(f"Label: [bold]{found['level']}[/bold]{marks}", highlight=False)
+    out.print(f"Label: [bold]{escape(found['level'] + marks)}[/bold]")
     for reason in found["reasons"]:
-        console.print(f"  {reason['fact']}", highlight=False, markup=False)
+        out.print(f"  {escape(reason['fact'])}")
     if found["findings"]:
-        table = Table()
-        for column in ("finding", "where", "from", "to", "confidence", "detector"):
-            table.add_column(column)
+        shown = table("finding", "where", "from", "to", "confidence", "detector", right=("from", "to"))
         for one in found["findings"]:
             name = f"{one['type']} ({one['detail']})" if one["detail"] else one["type"]
             place = one["pointer"] or "the text"
             cells = (name, place, one["start"], one["end"], f"{one['confidence']:.2f}", one["detector"])
-            table.add_row(*map(str, cells))
-        console.print(table, markup=False)
-    console.print(f"Layers that ran: {', '.join(found['layers'])}", highlight=False)
+            shown.add_row(*(escape(str(cell)) for cell in cells))
+        out.print(shown)
+    out.print(f"Layers that ran: {', '.join(found['layers'])}")

@@ -14,7 +14,8 @@ def init(
     force: Annotated[bool, typer.Option("--force", help="Overwrite the file if it exists.")] = False,
 ) -> None:
     """Write a commented configuration: local (default, no account), hybrid or managed."""
+    from douane.cli.render import program
     from douane.control.init import write_profile
 
     write_profile(profile, output, force=force)
-    print(f"Wrote {output}. Next: douane check --config {output}")
+    print(f"Wrote {output}. Next: {program()} check --config {output}")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -75,31 +76,43 @@ def list_keys(data: Data = _DATA, as_json: AsJson = False) -> None:
     """Show the store's keys."""
     import json
 
-    from rich.console import Console
-    from rich.table import Table
-
     from douane.adapters.clock import SystemClock
     from douane.adapters.store.directory import existing
     from douane.adapters.store.key_book import KeyBook
+    from douane.cli.render import console, table
+    from douane.control.check import money
     from douane.control.keys import listing
 
     found = listing(KeyBook(existing(data)), SystemClock())
     if as_json:
         print(json.dumps({"keys": found}, indent=2))
         return
-    table = Table("name", "state", "owner", "routes", "zones", "floor", "expires", "admin")
+    shown = table("name", "state", "owner", "routes", "zones", "floor", "limits", "expires", "admin")
     for key in found:
-        table.add_row(
+        shown.add_row(
             key["name"],
             key["state"],
             key["owner"],
             "all" if key["routes"] is None else ", ".join(key["routes"]),
             "all" if key["zones"] is None else ", ".join(key["zones"]),
-            key["floor"]["level"],
-            key["expires"] or "never",
+            ", ".join([key["floor"]["level"], *key["floor"]["compartments"]]),
+            _limits(key, money),
+            (key["expires"] or "never").split("T")[0],
             "yes" if key["admin"] else "",
         )
-    Console(highlight=False).print(table)
+    console().print(shown)
+
+
+def _limits(key: Mapping[str, Any], money: Callable[[int], str]) -> str:
+    limits, budget = key["limits"], key["budget"]
+    said = [
+        f"{limits[name]:,} {unit}"
+        for name, unit in (("requests_per_minute", "rpm"), ("tokens_per_minute", "tpm"), ("concurrent", "at once"))
+        if limits[name] is not None
+    ]
+    if budget is not None:
+        said.append(f"{money(budget['amount_micro'])} {budget['currency']} a {budget['per']}")
+    return ", ".join(said) or "none"
 
 
 @keys.command()

@@ -99,29 +99,34 @@ def verify(data: Data = _DATA, as_json: AsJson = False) -> None:
 
 
 def _show(found: dict[str, Any], by: tuple[str, ...]) -> None:
-    from rich.console import Console
     from rich.markup import escape
-    from rich.table import Table
 
-    console = Console(highlight=False)
-    table = Table()
-    for column in by:
-        table.add_column(column, overflow="fold")
-    for column in ("requests", "attempts", "tokens in", "tokens out", "cost", "not known"):
-        table.add_column(column, justify="right", overflow="fold")
-    for row in found["rows"]:
-        unknown = [f"{row['unknown_token_attempts']} tokens"] if row["unknown_token_attempts"] else []
-        unknown += [f"{row['unknown_cost_attempts']} costs"] if row["unknown_cost_attempts"] else []
+    from douane.cli.render import console, table
+
+    out = console()
+    if not found["rows"] and not found["refusals"]:
+        out.print("The ledger holds nothing for this span.")
+        return
+    numbers = ("requests", "attempts", "tokens in", "tokens out", "cost")
+    unknown = [_unknown(row) for row in found["rows"]]
+    shown = table(*by, *numbers, *(["not known"] if any(unknown) else []), right=numbers)
+    for row, missing in zip(found["rows"], unknown, strict=True):
         counts = [row[name] for name in ("requests", "attempts", "input_tokens", "output_tokens")]
-        table.add_row(
+        shown.add_row(
             *(escape(row[word]) for word in by),
             *("unknown" if count is None else f"{count:,}" for count in counts),
             _cost(row["cost_micro"], row["currency"]),
-            ", ".join(unknown),
+            *([missing] if any(unknown) else []),
         )
-    console.print(table)
+    out.print(shown)
     for refused in found["refusals"]:
-        console.print(f"Refused on {escape(refused['route'])}: {refused['requests']:,} {refused['code']}")
+        where = f"on {escape(refused['route'])}" if refused["route"] else "before its route was known"
+        out.print(f"Refused {where}: {refused['requests']:,} {refused['code']}")
+
+
+def _unknown(row: dict[str, Any]) -> str:
+    counted = ((row["unknown_token_attempts"], "tokens"), (row["unknown_cost_attempts"], "costs"))
+    return ", ".join(f"{count} {what}" for count, what in counted if count)
 
 
 def _cost(cost_micro: int | None, currency: str | None) -> str:

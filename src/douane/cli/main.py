@@ -14,7 +14,9 @@ from douane.cli.init import init
 from douane.cli.keys import keys
 from douane.cli.ledger import ledger
 from douane.cli.up import up
-from douane.errors import ConfigurationErrors, DouaneError
+from douane.errors import ConfigurationErrors, DouaneError, EngineFailed, StoreFailed, UpstreamFailed
+
+_OUTSIDE = (StoreFailed, EngineFailed, UpstreamFailed)
 
 app = typer.Typer(
     name="douane",
@@ -37,7 +39,7 @@ def version() -> None:
 
 
 def main() -> None:
-    """Run a command. Errors of ours are printed as problem and fix, and end with status 2."""
+    """Run a command. Errors of ours are printed as problem and fix: status 3 where an outside thing failed, else 2."""
     try:
         app()
     except ConfigurationErrors as errors:
@@ -46,7 +48,9 @@ def main() -> None:
         sys.exit(2)
     except DouaneError as error:
         _print_error(error)
-        sys.exit(2)
+        sys.exit(3 if isinstance(error, _OUTSIDE) else 2)
+    except KeyboardInterrupt:
+        sys.exit(130)
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(141)

@@ -19,6 +19,7 @@ def up(
 ) -> None:
     """Run the gateway."""
     from douane.bootstrap import Start
+    from douane.cli.render import program
     from douane.errors import ConfigurationError
     from douane.http.serving import run_house
 
@@ -36,4 +37,4 @@ def up(
     start = Start(
         str(config) if config is not None else None, str(data) if data is not None else None, demo=demo, log=log
     )
-    run_house(start, host=host, port=port)
+    run_house(start, host=host, port=port, program=program())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -23,8 +24,11 @@ from douane.http.settings import EdgeSettings
 from douane.wire.head import Head
 
 
-def run_house(start: Start, *, host: str | None, port: int | None) -> None:
-    """Open the house, serve until told to stop, close it. Raises DouaneError where it cannot begin."""
+def run_house(start: Start, *, host: str | None, port: int | None, program: str = "douane") -> None:
+    """Open the house, serve until told to stop, close it. Raises DouaneError where it cannot begin.
+
+    `program` is what runs the command line here, for the commands that are shown.
+    """
 
     async def whole_life() -> None:
         house = await House.open(start, say=_say)
@@ -33,7 +37,7 @@ def run_house(start: Start, *, host: str | None, port: int | None) -> None:
             await serve(
                 application(house, settings),
                 settings,
-                on_ready=lambda addresses: _ready(house, addresses),
+                on_ready=lambda addresses: _ready(house, addresses, program),
                 reload=lambda: _reload(house),
             )
         finally:
@@ -43,8 +47,8 @@ def run_house(start: Start, *, host: str | None, port: int | None) -> None:
         runner.run(whole_life())
 
 
-def _ready(house: House, addresses: Sequence[Address]) -> None:
-    _welcome(house, addresses)
+def _ready(house: House, addresses: Sequence[Address], program: str) -> None:
+    print("\n".join(welcome(house, addresses, program)), flush=True)  # noqa: T201
     gc.collect()
     gc.freeze()  # what was built until now stays: the collector need not look at it for each request
     gc.set_threshold(20_000, 20, 20)
@@ -117,7 +121,8 @@ def _say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)  # noqa: T201 - the terminal of whoever runs it
 
 
-def _welcome(house: House, addresses: Sequence[Address]) -> None:
+def welcome(house: House, addresses: Sequence[Address], program: str) -> list[str]:
+    """Return what is printed once the house serves: where, with which configuration, keys, and what to try."""
     host, port = addresses[0]
     shown = f"[{host}]" if ":" in host else host
     base = f"http://{shown}:{port}"
@@ -129,18 +134,20 @@ def _welcome(house: House, addresses: Sequence[Address]) -> None:
     lines += [f"Warning: {w.fact} {w.fix}" for w in house.configuration.warnings]
     if house.snapshots.current().policy.allow_unchecked:
         lines.append("Warning: `policy.allow_unchecked` is on: deployments whose weights nobody checked may serve.")
-    lines += _key_lines(house)
-    lines += _things_to_try(house, base)
-    print("\n".join(lines), flush=True)  # noqa: T201
+    lines += _key_lines(house, program)
+    lines += _things_to_try(house, base, program)
+    return lines
 
 
-def _key_lines(house: House) -> list[str]:
+def _key_lines(house: House, program: str) -> list[str]:
     if house.first_key is None:
-        return ["Keys are in the store already; `douane keys create NAME` makes another."]
+        floor = " --floor public" if house.start.demo else ""
+        another = f"{program} keys create NAME{floor} --data {shlex.quote(str(house.directory.path))}"
+        return ["", f"Keys are in the store already. Another:  {another}", ""]
     return ["", f"Admin key, shown this once:  export DOUANE_KEY={house.first_key}", ""]
 
 
-def _things_to_try(house: House, base: str) -> list[str]:
+def _things_to_try(house: House, base: str, program: str) -> list[str]:
     if not house.start.demo:
         return []
     texts = (
@@ -158,5 +165,5 @@ def _things_to_try(house: House, base: str) -> list[str]:
             f'  curl -si {base}/v1/chat/completions -H "Authorization: Bearer $DOUANE_KEY" '
             f"-H 'Content-Type: application/json' -d '{body}'",
         ]
-    lines += ["  # and what went where", f"  douane ledger report --data {house.directory.path}"]
+    lines += ["  # and what went where", f"  {program} ledger report --data {shlex.quote(str(house.directory.path))}"]
     return lines

@@ -1,0 +1,46 @@
+"""What every command has in common: how errors are told, and the status a process ends with."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from douane.cli.main import main
+from douane.cli.render import program
+
+
+def ended(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int | str | None:
+    monkeypatch.setattr(sys, "argv", ["douane", *arguments])
+    with pytest.raises(SystemExit) as end:
+        main()
+    return end.value.code
+
+
+def test_wrong_usage_ends_with_2_and_an_outside_failure_with_3(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ended(monkeypatch, "version") == 0
+    assert ended(monkeypatch, "up", "--workers", "2") == 2
+    assert ended(monkeypatch, "check", "--config", str(tmp_path / "absent.toml")) == 2
+    assert ended(monkeypatch, "ledger", "report", "--data", str(tmp_path)) == 2
+    (tmp_path / "douane.db").write_bytes(b"no database" * 100)
+    capsys.readouterr()
+    assert ended(monkeypatch, "ledger", "report", "--data", str(tmp_path)) == 3
+    assert "Fix: " in capsys.readouterr().err
+
+
+def test_commands_that_are_shown_can_be_typed_where_they_are_shown(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(sys, "argv", [".venv/bin/douane", "up"])
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert program() == ".venv/bin/douane"
+    found = tmp_path / "douane"
+    found.write_text("#!/bin/sh\n")
+    os.chmod(found, 0o700)
+    assert program() == "douane"
+    monkeypatch.setattr(sys, "argv", ["-c"])
+    assert program() == "douane"
