@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from douane.core.traffic.latency import CLOSED, UNKNOWN_CONDITION, Condition
 from douane.ports import Clock
@@ -32,7 +31,7 @@ class ConditionBook:
         """Say that an attempt begins: one that probes an open circuit keeps the others away meanwhile."""
         known = self._conditions.get(name)
         if known is not None and known.circuit.failures:
-            self._conditions[name] = replace(known, circuit=known.circuit.probing(self._clock.monotonic_s()))
+            self._conditions[name] = known._replace(circuit=known.circuit.probing(self._clock.monotonic_s()))
 
     def succeeded(self, name: str, ttft_ms: float | None, tpot_ms: float | None) -> None:
         """Say that an attempt was answered; None where a figure could not be measured."""
@@ -43,9 +42,9 @@ class ConditionBook:
         """Say that an attempt failed for a reason that lies with the deployment."""
         known = self._conditions.get(name, UNKNOWN_CONDITION)
         circuit = known.circuit.failed(self._clock.monotonic_s(), retry_after_s)
-        self._conditions[name] = replace(known, circuit=circuit)
+        self._conditions[name] = known._replace(circuit=circuit)
 
     def set_ready(self, name: str, *, ready: bool) -> None:
         """Say whether a deployment's engine answers."""
         known = self._conditions.get(name, UNKNOWN_CONDITION)
-        self._conditions[name] = replace(known, ready=ready, circuit=CLOSED if ready else known.circuit)
+        self._conditions[name] = known._replace(ready=ready, circuit=CLOSED if ready else known.circuit)

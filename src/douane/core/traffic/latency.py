@@ -7,8 +7,7 @@ request at a time may probe it, and one success closes it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, NamedTuple
 
 _NEWEST: Final = 0.2
 _FAILURES_TO_OPEN: Final = 3
@@ -16,8 +15,7 @@ _FIRST_PAUSE_S: Final = 2.0
 _LONGEST_PAUSE_S: Final = 60.0
 
 
-@dataclass(frozen=True, slots=True)
-class Pace:
+class Pace(NamedTuple):
     """Running estimates: milliseconds to the first byte, and per output token after it. None: never measured."""
 
     ttft_ms: float | None = None
@@ -40,8 +38,7 @@ def _blend(old: float | None, new: float | None) -> float | None:
     return old + _NEWEST * (new - old)
 
 
-@dataclass(frozen=True, slots=True)
-class Circuit:
+class Circuit(NamedTuple):
     """Failures in a row, and until when (monotonic seconds) the deployment is left alone."""
 
     failures: int = 0
@@ -60,14 +57,13 @@ class Circuit:
 
     def probing(self, now_s: float) -> Circuit:
         """Return the circuit while one request probes it: the others still find it open."""
-        return replace(self, open_until_s=now_s + _FIRST_PAUSE_S)
+        return self._replace(open_until_s=now_s + _FIRST_PAUSE_S)
 
 
 CLOSED: Final = Circuit()
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
+class Condition(NamedTuple):
     """What the data plane knows of a deployment at run time. `ready` is False while its engine is down."""
 
     pace: Pace = Pace()

@@ -9,16 +9,14 @@ Money is held in the budget's currency, per calendar day or month in UTC.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 _STEPS: Final = 60
 _EMPTY: Final = (0,) * _STEPS
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(NamedTuple):
     """What was used in the running second, and in each of the 60 before it (newest last)."""
 
     second: int = 0
@@ -75,8 +73,7 @@ class Window:
         return float(_STEPS + 1)
 
 
-@dataclass(frozen=True, slots=True)
-class Purse:
+class Purse(NamedTuple):
     """Money of one budget in its running period. `period` is its first day, as an ISO date."""
 
     period: str = ""
