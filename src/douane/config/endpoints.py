@@ -16,7 +16,7 @@ from douane.core.zone import Address, Zone
 
 _NAME = re.compile(r"(?=.{1,253}\Z)[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*\Z")
 _NUMBER = re.compile(r"(\d+|0x[0-9a-f]*)\Z")
-_PATH = re.compile(r"(/[A-Za-z0-9._~%@:+-]+)*/?\Z")
+_PATH = re.compile(r"(/[A-Za-z0-9._~%:+-]+)*/?\Z")
 _PORTS = {"http": 80, "https": 443}
 
 

@@ -18,6 +18,18 @@ def reserve(exchange: Exchange, limits: LimitBook) -> None:
     exchange.reservation = held
 
 
+def reserve_again(exchange: Exchange, limits: LimitBook) -> None:
+    """Hold the request at the prices and limits of a configuration that changed; RateLimited, BudgetExhausted else.
+
+    What was held is given back first, so that a request never stands in its own way. Nothing else runs in between.
+    """
+    held = exchange.reservation
+    if held is not None:
+        held.release()
+        exchange.reservation = None
+        reserve(exchange, limits)
+
+
 def highest_cost_micro(exchange: Exchange) -> int:
     """Return the highest cost of the request over its route's deployments, in the currency of the key's budget."""
     return max(

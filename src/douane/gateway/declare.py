@@ -32,11 +32,16 @@ NOTHING = Declaration()
 
 
 def read_declaration(head: Head, snapshot: Snapshot) -> Declaration:
-    """Read the headers of DESIGN 4.2; InvalidRequest names the one that is wrong. Repeated labels join."""
+    """Read the headers of a request; InvalidRequest names the one that is wrong. Repeated labels join.
+
+    A header of ours that we don't know, or a level left empty, is refused: whoever misspells `x-douane-level` means it.
+    """
     found: dict[str, list[str]] = {}
     for name, value in head.headers:
         if name in _READ:
             found.setdefault(name.decode("ascii"), []).append(value.decode("latin-1"))
+        elif name.startswith(_OURS):
+            raise _unknown()
     if not found:
         return NOTHING
     return Declaration(
@@ -54,11 +59,13 @@ _READ = frozenset(
     {b"x-douane-level", b"x-douane-compartments", b"x-douane-latency", b"x-douane-conversation", b"x-douane-end-user",
      b"idempotency-key", b"traceparent", b"x-stainless-retry-count"}
 )  # fmt: skip
+_OURS = b"x-douane-"
 
 
 def _label(found: dict[str, list[str]], snapshot: Snapshot) -> Label:
     level = Level.PUBLIC
-    for word in _words(found.get("x-douane-level", [])):
+    levels = found.get("x-douane-level", [])
+    for word in _words(levels) or levels:
         parsed = Level.parse(word)
         if parsed is None:
             raise _wrong("x-douane-level", "one of public, internal, confidential, restricted")
@@ -99,6 +106,15 @@ def _traceparent(values: list[str] | None) -> str | None:
 def _retry(values: list[str] | None) -> int:
     return (
         min(int(values[0]), 99) if values and len(values[0]) <= 3 and values[0].isascii() and values[0].isdigit() else 0
+    )
+
+
+def _unknown() -> DouaneError:
+    known = ", ".join(f"`{name.decode()}`" for name in sorted(_READ) if name.startswith(_OURS))
+    return InvalidRequest(
+        "A header begins with `x-douane-` and is none that is known.",
+        f"Known are {known}.",
+        rule="What is declared is understood or refused.",
     )
 
 

@@ -34,12 +34,13 @@ class Sent:
 
 @dataclass(slots=True)
 class Departure:
-    """An attempt that is about to be sent: cleared, not yet written ahead."""
+    """An attempt that is about to be sent: cleared, not yet written ahead. `sent`: its bytes may be on their way."""
 
     deployment: Deployment
     kind: Kind
     cleared: Cleared
     call: Call
+    sent: bool = False
 
 
 class Dispatcher:
@@ -103,6 +104,7 @@ class Dispatcher:
             self._keys.revocations(),
             self._clock.now_us() // 1_000_000,
         )
+        departure.sent = True
 
     def _passage(self, exchange: Exchange, name: str) -> Passage:
         return Passage(

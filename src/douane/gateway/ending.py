@@ -11,7 +11,10 @@ from douane.wire.call import Usage
 
 @dataclass(slots=True)
 class Ending:
-    """Mutable while the attempt runs. Seconds are monotonic; `usage` None is unknown."""
+    """Mutable while the attempt runs. Seconds are monotonic; `usage` None is unknown.
+
+    `held_tokens` are charged to limits where usage stays unknown though the upstream may have worked.
+    """
 
     deployment: Deployment
     number: int
@@ -25,3 +28,11 @@ class Ending:
     upstream: str = ""
     first_byte_us: int | None = None
     ended_s: float = 0.0
+    held_tokens: int = 0
+
+    def take_estimate(self, input_tokens: int, output_tokens: int) -> None:
+        """Take what was reserved where nobody tells what was used: in the books only where tokens are billed."""
+        if self.usage is None:
+            self.held_tokens = input_tokens + output_tokens
+            if self.deployment.price is not None:
+                self.usage, self.token_source = Usage(input_tokens, output_tokens), "estimate"

@@ -26,7 +26,7 @@ from douane.errors import (
     UpstreamFailed,
     UpstreamTimeout,
 )
-from douane.gateway.admit import reserve
+from douane.gateway.admit import reserve, reserve_again
 from douane.gateway.authenticate import Authenticator
 from douane.gateway.classify import Classifier
 from douane.gateway.conditions import ConditionBook
@@ -147,7 +147,7 @@ class Gateway:
             if exchange.declaration.idempotency_key is None:
                 await self._attempts(exchange, sink)
             else:
-                await self._once(exchange, exchange.declaration.idempotency_key, digest(raw), sink)
+                await self._once(exchange, exchange.declaration.idempotency_key, raw, sink)
         except DouaneError as error:
             if exchange.attempts == 0:
                 self._settler.refusal(exchange, error)
@@ -173,20 +173,22 @@ class Gateway:
             )
         await sink.answer(200, ((b"x-request-id", request_id.encode()), _JSON, _NO_STORE), payload)
 
-    async def _once(self, exchange: Exchange, key: str, body_digest: str, sink: Sink) -> None:
+    async def _once(self, exchange: Exchange, key: str, raw: bytes, sink: Sink) -> None:
         """Make the request, or replay the answer that an equal one got."""
         owner, book = exchange.key.owner, self._idempotency
-        kept = book.begin(owner, key, body_digest, exchange.label, self._clock.monotonic_s())
-        if kept is not None:
+        asked = digest(exchange.endpoint.encode() + b"\0" + raw)
+        kept = book.begin(owner, key, asked, exchange.label, self._clock.monotonic_s())
+        if kept.answer is not None:
+            told, payload = kept.answer
             self._settler.replayed(exchange)
-            await sink.answer(200, (*self._headers(exchange, None), _JSON, _REPLAYED, *_kept_headers(kept[0])), kept[1])
+            await sink.answer(200, (*self._headers(exchange, None), _JSON, _REPLAYED, *_kept_headers(told)), payload)
             return
         try:
             await self._attempts(exchange, sink)
         except BaseException:
-            book.forget(owner, key)
+            book.forget(owner, key, kept)
             raise
-        book.finish(owner, key, exchange.answer)
+        book.finish(owner, key, kept, exchange.answer)
 
     # --- attempts ------------------------------------------------------------------------------------------------
 
@@ -246,7 +248,7 @@ class Gateway:
         )
 
     def _refresh(self, exchange: Exchange) -> None:
-        """Decide again on the configuration of now: key, route and label follow it. A label never falls by that."""
+        """Decide again on the configuration of now: key, route, label and what is held follow it. No label falls so."""
         snapshot = self._snapshots.current()
         key = self._shell.keys.find(exchange.key.digest)
         if key is None:
@@ -258,6 +260,7 @@ class Gateway:
         exchange.snapshot, exchange.key = snapshot, key
         exchange.route = find_route(exchange.route.name, exchange.key, snapshot)
         self._classify.again(exchange)
+        reserve_again(exchange, self._shell.limits)
 
     async def _attempt(self, exchange: Exchange, departure: Departure, sink: Sink) -> None:
         """Make one attempt. It returns where the client was answered; its outcome is kept for `_conclude` always."""
@@ -288,6 +291,8 @@ class Gateway:
         except BaseException as gone:
             left = isinstance(gone, asyncio.CancelledError | ClientGone)
             ending.error_code, ending.status = ("client_closed", 499) if left else ("internal", 500)
+            if left and departure.sent:
+                ending.take_estimate(exchange.need.input_tokens, exchange.need.output_tokens)
             raise
         finally:
             ending.ended_s = self._clock.monotonic_s()

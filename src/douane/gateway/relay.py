@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
+from douane.core.models.catalogue import Deployment
 from douane.errors import DouaneError, InvalidRequest, RateLimited, UpstreamFailed, UpstreamTimeout
 from douane.gateway.dispatch import Sent
 from douane.gateway.ending import Ending
@@ -40,21 +41,30 @@ class AttemptFailed(Exception):
         self.blame = blame
 
 
+def _tells(text: str | None, deployment: Deployment) -> bool:
+    """Tell whether an upstream's text repeats our credential with it."""
+    return bool(text and deployment.api_key and deployment.api_key in text)
+
+
 def _sentence(text: str) -> str:
     """Return an upstream's words so that a fix may follow them."""
     return text if text.endswith((".", "!", "?", "…")) else f"{text}."
 
 
-def failure_of(fault: Fault, deployment: str) -> AttemptFailed:
-    """Return the failure that an upstream's refusal amounts to. Its own text goes to the caller and nowhere else."""
+def failure_of(fault: Fault, deployment: Deployment) -> AttemptFailed:
+    """Return the failure that an upstream's refusal amounts to. Its own text goes to the caller and nowhere else.
+
+    A text that holds the gateway's credential goes nowhere.
+    """
+    message, param = (None if _tells(text, deployment) else text for text in (fault.message, fault.param))
     said = (
-        f"Deployment `{deployment}` refused the request: {_sentence(fault.message)}"
-        if fault.message
-        else (f"Deployment `{deployment}` refused the request with status {fault.status}.")
+        f"Deployment `{deployment.name}` refused the request: {_sentence(message)}"
+        if message
+        else (f"Deployment `{deployment.name}` refused the request with status {fault.status}.")
     )
     error: DouaneError
     if fault.code == "invalid_request":
-        error = InvalidRequest(said, "Change the request as the message says.", rule="upstream", param=fault.param)
+        error = InvalidRequest(said, "Change the request as the message says.", rule="upstream", param=param)
     elif fault.code == "rate_limited":
         error = RateLimited(
             said,
@@ -84,9 +94,9 @@ async def relay_whole(exchange: Exchange, sent: Sent, ending: Ending, sink: Sink
         ending.usage, ending.token_source = reply.usage, "upstream"
     if reply.fault is not None:
         ending.status = reply.fault.status
-        raise failure_of(reply.fault, ending.deployment.name)
-    if reply.usage is None and ending.deployment.price is not None:
-        ending.usage, ending.token_source = Usage(exchange.need.input_tokens, exchange.need.output_tokens), "estimate"
+        raise failure_of(reply.fault, ending.deployment)
+    # Every token of an answer takes a byte of it at least: what was reserved may be far more.
+    ending.take_estimate(exchange.need.input_tokens, min(exchange.need.output_tokens, len(reply.payload)))
     await sent.durable
     ending.answer_bytes = len(reply.payload)
     ending.status = 200
@@ -99,7 +109,7 @@ async def _refused(sent: Sent, ending: Ending) -> AttemptFailed:
     answer = sent.answer
     ending.status = answer.status
     body = await answer.body(_MAX_FAULT_BYTES)
-    return failure_of(sent.kind.fault(answer.status, answer.headers, body), ending.deployment.name)
+    return failure_of(sent.kind.fault(answer.status, answer.headers, body), ending.deployment)
 
 
 async def relay_stream(
@@ -118,7 +128,7 @@ async def relay_stream(
             if not data or stream.ended:
                 piece += stream.finish()
             if stream.fault is not None:
-                raise failure_of(stream.fault, ending.deployment.name)
+                raise failure_of(stream.fault, ending.deployment)
             if (not data or stream.ended) and not stream.complete:
                 raise _truncated(ending)
             # What says nothing yet is held: another deployment could still answer. Not without bound.

@@ -59,9 +59,9 @@ class Settler:
 
     def _charge(self, exchange: Exchange, ending: Ending, *, last: bool) -> None:
         usage = ending.usage
-        if usage is None and ending.state == "complete":
-            exchange.used_tokens += exchange.need.input_tokens + exchange.need.output_tokens
-        elif usage is not None:
+        if usage is None:
+            exchange.used_tokens += ending.held_tokens
+        else:
             exchange.used_tokens += usage.input_tokens + usage.output_tokens
             exchange.used_micro += cost_for_budget(
                 exchange, ending.deployment.name, usage.input_tokens, usage.output_tokens

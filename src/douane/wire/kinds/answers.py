@@ -30,6 +30,8 @@ CHOICE_FIELDS: Final = frozenset(
 )
 _DICTS: Final = frozenset({dict})
 _MAX_WEIGHT: Final = 384 * 1024 * 1024
+_GIVEN_UP: Final = frozenset({"error", "abort", "aborted", "cancelled"})
+"""Words of engines (vLLM and SGLang say `abort`) for an answer that is not whole."""
 OPTIONAL_FIELDS: Final = ("system_fingerprint", "service_tier")
 _OBJECTS: Final = {"chat": "chat.completion", "completions": "text_completion", "embeddings": "list"}
 
@@ -122,7 +124,7 @@ def finish_reason(choice: dict[str, Any]) -> str | None:
     reason = choice.get("finish_reason")
     if type(reason) is not str or not reason:
         return None
-    if reason == "error":
+    if reason in _GIVEN_UP:
         raise Misfit("The upstream broke off while answering.")
     return reason
 

@@ -20,6 +20,7 @@ from douane.wire.call import Fault
 
 MAX_MESSAGE_CHARS: Final = 2048
 _MAX_PROBLEMS: Final = 8
+_MAX_DEPTH: Final = 4
 _LONGEST_WAIT_S: Final = 3600.0
 _OF_THE_REQUEST: Final = frozenset({400, 413, 415, 422})
 _OF_OUR_ACCOUNT: Final[Mapping[int, str]] = {
@@ -150,12 +151,12 @@ def _read_complaint(value: Any) -> Complaint:
     )
 
 
-def _flatten(text: Any) -> str:
+def _flatten(text: Any, depth: int = 0) -> str:
     """Return a message as one line; of a validator's list each place and message, never the input it echoes."""
     if type(text) is str:
         return text
-    if type(text) is dict:
-        return _flatten(text.get("detail") or text.get("message"))
+    if type(text) is dict and depth < _MAX_DEPTH:
+        return _flatten(text.get("detail") or text.get("message"), depth + 1)
     if type(text) is list:
         return "; ".join(filter(None, (_problem(item) for item in text[:_MAX_PROBLEMS])))
     return ""
