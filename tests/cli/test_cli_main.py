@@ -7,9 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from douane.cli.main import main
-from douane.cli.render import program
+from douane.cli.render import program, show_table
 
 
 def ended(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int | str | None:
@@ -44,3 +45,17 @@ def test_commands_that_are_shown_can_be_typed_where_they_are_shown(
     assert program() == "douane"
     monkeypatch.setattr(sys, "argv", ["-c"])
     assert program() == "douane"
+
+
+@pytest.mark.parametrize("width", [200, 46, 20])
+def test_a_table_loses_nothing_and_folds_no_word_while_there_is_room(width: int) -> None:
+    columns = ("deployment", "zone", "tokens out", "cost")
+    row = ("smollm2-premises", "[/x]", "1,000", "unpriced (own hardware)")
+    console = Console(width=width)
+    with console.capture() as captured:
+        show_table(console, columns, [row], flexible=("cost",), right=columns[2:])
+    shown = captured.get()
+    assert max(map(len, shown.splitlines())) <= width
+    if width > 40:
+        assert all(word in shown for word in ("smollm2-premises", "[/x]", "tokens", "1,000", "unpriced", "hardware)"))
+    assert sum(map(shown.count, "23456789")) == 1

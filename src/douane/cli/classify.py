@@ -55,7 +55,7 @@ def classify(
 def _show(found: dict[str, Any]) -> None:
     from rich.markup import escape
 
-    from douane.cli.render import console, table
+    from douane.cli.render import console, show_table
 
     out = console()
     marks = f" {{{', '.join(found['compartments'])}}}" if found["compartments"] else ""
@@ -63,11 +63,12 @@ def _show(found: dict[str, Any]) -> None:
     for reason in found["reasons"]:
         out.print(f"  {escape(reason['fact'])}")
     if found["findings"]:
-        shown = table("finding", "where", "from", "to", "confidence", "detector", right=("from", "to"))
+        rows = []
         for one in found["findings"]:
             name = f"{one['type']} ({one['detail']})" if one["detail"] else one["type"]
             place = one["pointer"] or "the text"
             cells = (name, place, one["start"], one["end"], f"{one['confidence']:.2f}", one["detector"])
-            shown.add_row(*(escape(str(cell)) for cell in cells))
-        out.print(shown)
+            rows.append([str(cell) for cell in cells])
+        columns = ("finding", "where", "from", "to", "confidence", "detector")
+        show_table(out, columns, rows, flexible=("where",), right=("from", "to"))
     out.print(f"Layers that ran: {', '.join(found['layers'])}")

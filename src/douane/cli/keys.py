@@ -79,7 +79,7 @@ def list_keys(data: Data = _DATA, as_json: AsJson = False) -> None:
     from douane.adapters.clock import SystemClock
     from douane.adapters.store.directory import existing
     from douane.adapters.store.key_book import KeyBook
-    from douane.cli.render import console, table
+    from douane.cli.render import console, show_table
     from douane.control.check import money
     from douane.control.keys import listing
 
@@ -87,9 +87,9 @@ def list_keys(data: Data = _DATA, as_json: AsJson = False) -> None:
     if as_json:
         print(json.dumps({"keys": found}, indent=2))
         return
-    shown = table("name", "state", "owner", "routes", "zones", "floor", "limits", "expires", "admin")
-    for key in found:
-        shown.add_row(
+    columns = ("name", "state", "owner", "routes", "zones", "floor", "limits", "expires", "admin")
+    rows = [
+        (
             key["name"],
             key["state"],
             key["owner"],
@@ -100,7 +100,9 @@ def list_keys(data: Data = _DATA, as_json: AsJson = False) -> None:
             (key["expires"] or "never").split("T")[0],
             "yes" if key["admin"] else "",
         )
-    console().print(shown)
+        for key in found
+    ]
+    show_table(console(), columns, rows, flexible=("routes", "zones", "floor", "limits"))
 
 
 def _limits(key: Mapping[str, Any], money: Callable[[int], str]) -> str:

@@ -101,7 +101,7 @@ def verify(data: Data = _DATA, as_json: AsJson = False) -> None:
 def _show(found: dict[str, Any], by: tuple[str, ...]) -> None:
     from rich.markup import escape
 
-    from douane.cli.render import console, table
+    from douane.cli.render import console, show_table
 
     out = console()
     if not found["rows"] and not found["refusals"]:
@@ -109,16 +109,19 @@ def _show(found: dict[str, Any], by: tuple[str, ...]) -> None:
         return
     numbers = ("requests", "attempts", "tokens in", "tokens out", "cost")
     unknown = [_unknown(row) for row in found["rows"]]
-    shown = table(*by, *numbers, *(["not known"] if any(unknown) else []), right=numbers)
+    rows = []
     for row, missing in zip(found["rows"], unknown, strict=True):
         counts = [row[name] for name in ("requests", "attempts", "input_tokens", "output_tokens")]
-        shown.add_row(
-            *(escape(row[word]) for word in by),
-            *("unknown" if count is None else f"{count:,}" for count in counts),
-            _cost(row["cost_micro"], row["currency"]),
-            *([missing] if any(unknown) else []),
+        rows.append(
+            [
+                *(row[word] for word in by),
+                *("unknown" if count is None else f"{count:,}" for count in counts),
+                _cost(row["cost_micro"], row["currency"]),
+                *([missing] if any(unknown) else []),
+            ]
         )
-    out.print(shown)
+    columns = (*by, *numbers, *(["not known"] if any(unknown) else []))
+    show_table(out, columns, rows, flexible=("cost", "not known"), right=numbers)
     for refused in found["refusals"]:
         where = f"on {escape(refused['route'])}" if refused["route"] else "before its route was known"
         out.print(f"Refused {where}: {refused['requests']:,} {refused['code']}")

@@ -24,12 +24,40 @@ def console() -> Console:
     return Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE)
 
 
-def table(*columns: str, right: Sequence[str] = ()) -> Table:
-    """Return an empty table; the columns named in `right` hold numbers."""
-    made = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for column in columns:
-        made.add_column(column, justify="right" if column in right else "left", overflow="fold")
-    return made
+def show_table(
+    out: Console,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    flexible: Sequence[str],
+    right: Sequence[str] = (),
+) -> None:
+    """Print a table of plain cells; `right` columns hold numbers.
+
+    Where it is too wide, the `flexible` columns give way, between words; where that is not enough, all do.
+    """
+    texts = {name: [name, *(row[index] for row in rows)] for index, name in enumerate(columns)}
+    heads = {name: name.split() for name in columns}
+    least = {
+        name: max((len(word) for text in texts[name] for word in text.split()), default=0)
+        if name in flexible
+        else max([*map(len, heads[name]), *map(len, texts[name][1:])], default=0)
+        for name in columns
+    }
+    fits = sum(least.values()) + len(columns) - 1 <= out.width
+    made = Table(box=SIMPLE_HEAD, padding=0, pad_edge=False, show_edge=False)
+    for name in columns:
+        fixed = fits and name not in flexible
+        made.add_column(
+            name,
+            justify="right" if name in right else "left",
+            width=least[name] if fixed else None,
+            min_width=least[name] if fits else None,
+            overflow="fold",
+        )
+    for row in rows:
+        made.add_row(*(escape(cell) for cell in row))
+    out.print(made)
 
 
 def program() -> str:
@@ -56,12 +84,11 @@ def show_decision(found: Mapping[str, Any]) -> None:
     out.print(f"Label: [bold]{escape(label['level'] + marks)}[/bold]")
     for reason in found["reasons"]:
         out.print(f"  {escape(reason['fact'])}")
-    shown = table("", "deployment", "zone", "why not")
+    rows = []
     for candidate in found["candidates"]:
-        chosen = candidate["deployment"] == found["chosen"]
-        sign = "[green]->[/green]" if chosen else ("ok" if candidate["allowed"] else "[red]no[/red]")
+        sign = "->" if candidate["deployment"] == found["chosen"] else ("ok" if candidate["allowed"] else "no")
         why = "\n".join(f"{reason['fact']}\nFix: {reason['fix']}" for reason in candidate["reasons"])
-        shown.add_row(sign, escape(candidate["deployment"]), escape(candidate["zone"]), escape(why))
-    out.print(shown)
+        rows.append((sign, candidate["deployment"], candidate["zone"], why))
+    show_table(out, ("", "deployment", "zone", "why not"), rows, flexible=("why not",))
     if found["chosen"] is None:
         out.print("Refused: no deployment of the route may take it.")
