@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import statistics
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -102,10 +105,33 @@ def chunks(ground: Ground) -> Iterator[Row]:
         "CPU once per stream, all but its chunks",
         once[subject],
         "us",
-        300,
-        note=f"nginx {once['nginx']:.0f}, bare {once['bare']:.0f}",
+        None,
+        note=f"the whole request at 250 streams a second; nginx {once['nginx']:.0f}, bare {once['bare']:.0f}",
     )
+    if ground.data is not None:
+        writer, gateway = _ledger_us(ground)
+        yield Row(
+            "CPU once per stream, for ledger and receipts",
+            writer + gateway,
+            "us",
+            300,
+            note=f"writer {writer:.0f}, measured beside the streams; gateway {gateway:.0f}, by ledger_rate.py",
+        )
     yield Row("streams that did not end well", _bad(samples, subject) + _bad(short, subject), "", 0)
+
+
+def _ledger_us(ground: Ground) -> tuple[float, float]:
+    """Return what the ledger costs once per stream: its writer's process, and the gateway's share."""
+    running = ground.subject.running
+    assert running is not None
+    before = running.cpu_of_each_us()
+    result = ground.subject.load(ground.body("mock-p20-c10"), connections=50, seconds=2.0)
+    after = running.cpu_of_each_us()
+    writer = sum(after[pid] - before.get(pid, 0.0) for pid in after if pid != running.pid) / result.count("ok")
+    command = [sys.executable, "-m", "bench.ledger_rate", "--seconds", "1", "--json"]
+    rows = json.loads(subprocess.run(command, capture_output=True, check=True, text=True).stdout)
+    (row,) = [row for row in rows if (row["callers"], row["upstream_ms"]) == (8, 20)]
+    return writer, float(row["gateway_us"])
 
 
 def _once_us(short: Rounds, long: Rounds, name: str) -> float:
