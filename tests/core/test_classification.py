@@ -125,3 +125,17 @@ def test_more_causes_than_are_listed_are_counted():
 
 def test_nothing_found_declared_or_required_is_public():
     assert classify(Inspection(layers=("patterns",)), Policy()).label == PUBLIC
+
+
+@given(st.one_of(INSPECTIONS, FAILURES), POLICIES, LABELS, LABELS)
+def test_the_codes_are_those_of_the_reasons_in_their_order(inspection, policy, declared, floor):
+    classified = classify(inspection, policy, declared=declared, floor=floor)
+    codes = classified.codes
+    assert codes == tuple(dict.fromkeys(reason.code for reason in classified.reasons))
+
+
+@given(st.integers(MOST_REASONS - 2, MOST_REASONS + 2), LABELS, POLICIES)
+def test_the_codes_are_those_of_the_reasons_where_some_are_not_listed(many, floor, policy):
+    findings = tuple(Finding("MARK", "", 0, 1, 0.9, "mark", f"mark-{n}") for n in range(many))
+    classified = classify(Inspection(findings), policy, floor=floor)
+    assert classified.codes == tuple(dict.fromkeys(reason.code for reason in classified.reasons))

@@ -5,7 +5,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from douane.config import detector_rules
-from douane.core.finding import FINDING_TYPES
+from douane.core.finding import FINDING_TYPES, Inspection
 from douane.detect.detector import Candidate
 from douane.detect.engine import Probe
 from douane.detect.scanner import BULK_FROM, MOST_PER_TYPE, Scanner
@@ -200,3 +200,23 @@ def test_no_value_found_is_in_what_is_found():
         for found in Scanner(detector_rules(), "re").scan(text).findings:
             value = text[found.start : found.end]
             assert not value or value not in repr(found)
+
+
+@given(
+    st.lists(st.sampled_from(["é a@b.fr ", "BE68 5390 0754 7034 ", "06 12 34 56 78\n", "TLP:RED\n", "x"]), max_size=40)
+)
+def test_what_is_counted_is_what_is_placed(scanner, pieces):
+    body = {"input": ["".join(pieces), 7], "file_id": "f", "a@b.fr": None}
+    counted = scanner.scan(body)
+    placed = tuple(scanner.scan(body).findings)
+    assert counted.causes == Inspection(placed).causes
+    assert list(counted.causes) == list(Inspection(placed).causes)
+    assert len(counted.findings) == len(placed)
+    assert counted.findings == placed
+
+
+def test_findings_that_wait_to_be_placed_hold_no_value(scanner):
+    waiting = scanner.scan({"input": "jean@exemple.fr"}).findings
+    place = waiting._place
+    assert "jean@exemple.fr" not in str(place.args[1:]) + str(waiting)
+    assert waiting._place is None

@@ -126,8 +126,8 @@ class Counts:
         if isinstance(inspection, Failure):
             _add(self._failures, inspection.layer, 1)
         else:
-            for finding in inspection.findings:
-                _add(self._findings, finding.type, 1)
+            for (kind, _), count in inspection.causes.items():
+                _add(self._findings, kind, count)
 
     # --- the log -------------------------------------------------------------------------------------------------
 

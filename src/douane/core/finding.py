@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias, overload
 
 FINDING_TYPES: tuple[str, ...] = (
     "EMAIL", "PHONE", "IP", "IBAN", "CARD", "PERSON", "ADDRESS", "DOB", "NIR", "SIREN", "SIRET", "VAT", "FR_ID",
@@ -28,6 +29,52 @@ class Finding(NamedTuple):
     detail: str = ""
 
 
+Causes: TypeAlias = Mapping[tuple[str, str], int]
+"""How many findings there are, by type and detail."""
+
+
+class Findings(Sequence[Finding]):
+    """Findings whose places are told when somebody asks: the label needs only what was found, and how often.
+
+    `place` tells them, once; it may hold on to the request, so these last no longer than the request does.
+    """
+
+    __slots__ = ("_place", "_told", "causes")
+
+    def __init__(self, causes: Causes, place: Callable[[], tuple[Finding, ...]]) -> None:
+        self.causes = causes
+        self._place: Callable[[], tuple[Finding, ...]] | None = place
+        self._told: tuple[Finding, ...] = ()
+
+    def _all(self) -> tuple[Finding, ...]:
+        if self._place is not None:
+            self._told = self._place()
+            self._place = None
+        return self._told
+
+    @overload
+    def __getitem__(self, index: int) -> Finding: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Finding, ...]: ...
+    def __getitem__(self, index: int | slice) -> Finding | tuple[Finding, ...]:
+        return self._all()[index]
+
+    def __iter__(self) -> Iterator[Finding]:
+        return iter(self._all())
+
+    def __len__(self) -> int:
+        return sum(self.causes.values())
+
+    def __eq__(self, other: object) -> bool:
+        return self._all() == (other._all() if isinstance(other, Findings) else other)
+
+    def __hash__(self) -> int:
+        return hash(self._all())
+
+    def __repr__(self) -> str:
+        return repr(self._all())
+
+
 class Inspection(NamedTuple):
     """What inspecting one request gave.
 
@@ -35,11 +82,22 @@ class Inspection(NamedTuple):
     `cut` tells that findings were capped: at least those listed are there.
     """
 
-    findings: tuple[Finding, ...] = ()
+    findings: Sequence[Finding] = ()
     layers: tuple[str, ...] = ()
     detectors: str = ""
     cut: bool = False
     chars: int = 0
+
+    @property
+    def causes(self) -> Causes:
+        """Return how many findings there are of each type and detail, in the order of the findings."""
+        if type(self.findings) is Findings:
+            return self.findings.causes
+        counts: dict[tuple[str, str], int] = {}
+        for found in self.findings:
+            cause = found.type, found.detail
+            counts[cause] = counts.get(cause, 0) + 1
+        return counts
 
 
 @dataclass(frozen=True, slots=True)

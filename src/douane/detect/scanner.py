@@ -14,20 +14,21 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
+from functools import partial
 from hashlib import sha256
 from typing import Any, Final
 
 import phonenumbers
 import stdnum
 
-from douane.core.finding import Finding, Inspection
+from douane.core.finding import Finding, Findings, Inspection
 from douane.detect.detector import Candidate, Detector
 from douane.detect.engine import Hit, engine
 from douane.detect.phones import DEFAULT_REGIONS
 from douane.detect.rules import decode
 from douane.detect.table import detectors as all_detectors
 from douane.detect.text import Text
-from douane.detect.walk import Document, pointer, walk
+from douane.detect.walk import pointer, walk
 
 LAYER: Final = "patterns"
 MOST_PER_TYPE: Final = 256
@@ -69,10 +70,18 @@ class Scanner:
         text = Text(document.leaves)
         hits = self._engine.scan(text.data)
         candidates, cut = self._candidates(text.data, hits) if hits else ([], False)
-        if not candidates and not document.unreadable:
+        odd = document.unreadable
+        if not candidates and not odd:
             return Inspection((), self._layers, self.detectors, False, text.chars)
-        findings, more = self._findings(document, text, _undisputed(candidates))
-        return Inspection(findings, self._layers, self.detectors, cut or more, text.chars)
+        spans, more = _bounded(candidates)
+        causes: dict[tuple[str, str], int] = {}
+        for _, _, kind in odd[:MOST_PER_TYPE]:
+            causes["UNREADABLE", kind] = causes.get(("UNREADABLE", kind), 0) + 1
+        for span in spans:
+            cause = span[2], span[3]
+            causes[cause] = causes.get(cause, 0) + 1
+        findings = Findings(causes, partial(_placed, value, spans))
+        return Inspection(findings, self._layers, self.detectors, cut or more or len(odd) > MOST_PER_TYPE, text.chars)
 
     def _candidates(self, data: bytes, hits: list[Hit]) -> tuple[list[tuple[Candidate, str]], bool]:
         found: list[tuple[Candidate, str]] = []
@@ -106,50 +115,47 @@ class Scanner:
             by_owner[owner][slot] = ends
         return by_owner
 
-    @staticmethod
-    def _findings(
-        document: Document, text: Text, candidates: list[tuple[Candidate, str]]
-    ) -> tuple[tuple[Finding, ...], bool]:
-        placed, cut = _placed(text, candidates)
-        odd = document.unreadable[:MOST_PER_TYPE]
-        paths = document.paths([place[0] for place in placed] + [unread.leaf for unread in odd])
-        pointers = {leaf: pointer(path.words, key=path.is_key) for leaf, path in paths.items()}
-        findings = [
-            Finding("UNREADABLE", pointer(paths[leaf].words[:depth]), 0, 0, 1.0, "walk", kind)
-            for leaf, depth, kind in odd
-        ]
-        findings += [
-            Finding(hit.type, pointers[leaf], start, end, hit.confidence, detector, hit.detail)
-            for leaf, start, end, hit, detector in placed
-        ]
-        return tuple(findings), cut or len(document.unreadable) > MOST_PER_TYPE
+
+Span = tuple[int, int, str, str, float, str]
+"""First byte of the joined leaves and the one after the last, type, detail, confidence, detector. Never the value."""
 
 
-Placed = tuple[int, int, int, Candidate, str]
-"""The leaf, its first code point and the one after the last; the candidate and its detector's name."""
-
-
-def _placed(text: Text, candidates: list[tuple[Candidate, str]]) -> tuple[list[Placed], bool]:
-    """Place the candidates in their leaves, with one more for a list of people; tell whether some were left out."""
+def _bounded(candidates: list[tuple[Candidate, str]]) -> tuple[list[Span], bool]:
+    """Return what stands, at most so many of a type, and a list of people; tell whether some were left out."""
     counts: dict[str, int] = {}
     distinct: dict[str, set[bytes]] = {kind: set() for kind in _BULK_TYPES}
-    placed: list[Placed] = []
+    spans: list[Span] = []
     cut = False
-    for candidate, detector in candidates:
-        kind = candidate.type
+    for (kind, start, end, confidence, detail, _, value, _), detector in _undisputed(candidates):
         counts[kind] = count = counts.get(kind, 0) + 1
         if count > MOST_PER_TYPE:
             cut = True
             continue
-        leaf, start, end = text.place(candidate.start, candidate.end)
-        placed.append((leaf, start, end, candidate, detector))
+        spans.append((start, end, kind, detail, confidence, detector))
         values = distinct.get(kind)
-        if values is not None and candidate.value not in values:
-            values.add(candidate.value)
+        if values is not None and value not in values:
+            values.add(value)
             if len(values) == BULK_FROM:
-                bulk = Candidate("BULK", candidate.start, candidate.end, 0.9, kind.lower())
-                placed.append((leaf, start, end, bulk, "bulk"))
-    return placed, cut
+                spans.append((start, end, "BULK", kind.lower(), 0.9, "bulk"))
+    return spans, cut
+
+
+def _placed(value: Any, spans: list[Span]) -> tuple[Finding, ...]:
+    """Say where in the value the spans lie: walk it once more, as findings are counted more often than placed."""
+    document = walk(value)
+    text = Text(document.leaves)
+    odd = document.unreadable[:MOST_PER_TYPE]
+    places = [text.place(span[0], span[1]) for span in spans]
+    paths = document.paths([place[0] for place in places] + [unread.leaf for unread in odd])
+    pointers = {leaf: pointer(path.words, key=path.is_key) for leaf, path in paths.items()}
+    findings = [
+        Finding("UNREADABLE", pointer(paths[leaf].words[:depth]), 0, 0, 1.0, "walk", kind) for leaf, depth, kind in odd
+    ]
+    findings += [
+        Finding(kind, pointers[leaf], first, last, confidence, detector, detail)
+        for (leaf, first, last), (_, _, kind, detail, confidence, detector) in zip(places, spans, strict=True)
+    ]
+    return tuple(findings)
 
 
 def _undisputed(candidates: list[tuple[Candidate, str]]) -> list[tuple[Candidate, str]]:

@@ -16,7 +16,7 @@ class Classifier:
         self._clock = clock
 
     async def __call__(self, exchange: Exchange) -> None:
-        """Inspect the parsed body and set label and reasons."""
+        """Inspect the parsed body and set the label and the codes of its reasons."""
         started_s = self._clock.monotonic_s()
         inspection = await self._inspector.inspect(exchange.ask.value, exchange.body_bytes)
         exchange.inspection = inspection
@@ -34,4 +34,4 @@ class Classifier:
             floor=exchange.key.floor,
         )
         exchange.label = exchange.label | classified.label
-        exchange.reasons = classified.reasons
+        exchange.reason_codes = classified.codes

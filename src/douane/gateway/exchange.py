@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from douane.core.finding import Failure, Inspection
 from douane.core.label import PUBLIC, Label
-from douane.core.reason import Reason
 from douane.core.traffic.routing import Need
 from douane.core.traffic.snapshot import Key, Route, Snapshot
 from douane.gateway.declare import NOTHING, Declaration
@@ -30,7 +29,7 @@ class Exchange:
         "label",
         "need",
         "pending",
-        "reasons",
+        "reason_codes",
         "request_id",
         "reservation",
         "route",
@@ -58,7 +57,7 @@ class Exchange:
         self.reservation: Reservation | None = None
         self.inspection: Inspection | Failure | None = None
         self.label: Label = PUBLIC
-        self.reasons: tuple[Reason, ...] = ()
+        self.reason_codes: tuple[str, ...] = ()
         self.attempts = 0
         self.answer: tuple[Headers, bytes] | None = None
         self.pending: Ending | None = None
@@ -66,11 +65,11 @@ class Exchange:
 
     def reason_line(self) -> str:
         """Return what the label stands on, for the receipt: reason codes, and the types of findings; each once."""
-        if not self.reasons:
+        if not self.reason_codes:
             return ""
-        words = dict.fromkeys(reason.code for reason in self.reasons)
-        if isinstance(self.inspection, Inspection):
-            words |= dict.fromkeys(finding.type for finding in self.inspection.findings)
+        words = dict.fromkeys(self.reason_codes)
+        if isinstance(self.inspection, Inspection) and self.inspection.findings:
+            words |= dict.fromkeys([kind for kind, _ in self.inspection.causes])
         return ",".join(words)
 
     def layer_line(self) -> str:

@@ -11,8 +11,7 @@ Which findings there are is decided in `douane.detect`; where the label may go, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 from douane.core.api_words import public_place
@@ -28,13 +27,38 @@ _FIX_UNREAD = "Send the request to a deployment on the premises, or send content
 _MAP_RULE = "policy.map gives each finding a label."
 
 
-@dataclass(frozen=True, slots=True)
 class Classified:
-    """What a request is, and why. `reasons` are sorted: the highest cause first."""
+    """What a request is, and why.
 
-    label: Label
-    reasons: tuple[Reason, ...] = ()
-    findings: tuple[Finding, ...] = ()
+    Most requests need the label and the codes only: the reasons are put into words when somebody asks for them.
+    """
+
+    __slots__ = ("_causes", "_findings", "_reasons", "label")
+
+    def __init__(self, label: Label, causes: Sequence[_Cause] = (), findings: Sequence[Finding] = ()) -> None:
+        self.label = label
+        self._causes = causes
+        self._findings = findings
+        self._reasons: tuple[Reason, ...] | None = None
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """Return the codes of the reasons, each once: that of the highest cause first."""
+        if len(self._causes) > MOST_REASONS:
+            return tuple(dict.fromkeys([reason.code for reason in self.reasons]))
+        highest: dict[str, tuple[int, int]] = {}
+        for cause in self._causes:
+            rank, code = cause.rank(), cause.code
+            if code not in highest or rank < highest[code]:
+                highest[code] = rank
+        return tuple(sorted(highest, key=lambda code: (highest[code], code)))
+
+    @property
+    def reasons(self) -> tuple[Reason, ...]:
+        """Return at most `MOST_REASONS`, sorted: the highest cause first."""
+        if self._reasons is None:
+            self._reasons = _told(self._causes, self._findings)
+        return self._reasons
 
 
 _NOTHING: Final = Classified(PUBLIC)
@@ -44,23 +68,27 @@ def classify(
     inspection: Inspection | Failure, policy: Policy, *, declared: Label = PUBLIC, floor: Label = PUBLIC
 ) -> Classified:
     """Return the label of a request with its reasons."""
-    if type(inspection) is Inspection and not inspection.findings and not inspection.cut:
+    if isinstance(inspection, Failure):
+        return _joined([*_stated(declared, floor), _failed(inspection, policy.unknown)])
+    findings = inspection.findings
+    if not findings and not inspection.cut:
         if declared is PUBLIC and floor is PUBLIC:
             return _NOTHING
         return Classified(declared | floor, _stated(declared, floor))
-    causes = [_Cause(label, reason) for label, reason in _stated_causes(declared, floor)]
-    findings: tuple[Finding, ...] = ()
-    if isinstance(inspection, Failure):
-        causes.append(_Cause(policy.unknown, _failed(inspection, policy.unknown)))
-    else:
-        findings = inspection.findings
-        causes += _found(findings, policy)
-        if inspection.cut:
-            causes.append(_Cause(policy.unknown, _cut(policy.unknown)))
+    causes = _stated(declared, floor)
+    rows, unknown = policy.map, policy.unknown
+    for cause, count in inspection.causes.items():
+        causes.append(_Cause(_label(*cause, rows, unknown), "finding", None, cause, count))
+    if inspection.cut:
+        causes.append(_cut(unknown))
+    return _joined(causes, findings)
+
+
+def _joined(causes: list[_Cause], findings: Sequence[Finding] = ()) -> Classified:
     label = PUBLIC
     for cause in causes:
         label = label | cause.label
-    return Classified(label, _bounded(causes), findings)
+    return Classified(label, causes, findings)
 
 
 def label_of(finding: Finding, policy: Policy) -> Label:
@@ -69,11 +97,16 @@ def label_of(finding: Finding, policy: Policy) -> Label:
 
 
 class _Cause(NamedTuple):
-    label: Label
-    reason: Reason
+    """What raises a label. That of findings, of one type and detail, has no reason before one is asked for."""
 
-    def rank(self) -> tuple[int, int, str, str]:
-        return -self.label.level, -len(self.label.compartments), self.reason.code, self.reason.fact
+    label: Label
+    code: str
+    reason: Reason | None
+    found: tuple[str, str] = ("", "")
+    times: int = 0
+
+    def rank(self) -> tuple[int, int]:
+        return -self.label.level, -len(self.label.compartments)
 
 
 def _label(kind: str, detail: str, rows: Mapping[str, Label], unknown: Label) -> Label:
@@ -84,17 +117,13 @@ def _label(kind: str, detail: str, rows: Mapping[str, Label], unknown: Label) ->
     return rows.get(kind, unknown)
 
 
-def _stated_causes(declared: Label, floor: Label) -> list[tuple[Label, Reason]]:
+def _stated(declared: Label, floor: Label) -> list[_Cause]:
     causes = []
     if declared != PUBLIC:
-        causes.append((declared, _declared(declared)))
+        causes.append(_Cause(declared, "declared", _declared(declared)))
     if floor != PUBLIC:
-        causes.append((floor, _floor(floor)))
+        causes.append(_Cause(floor, "floor", _floor(floor)))
     return causes
-
-
-def _stated(declared: Label, floor: Label) -> tuple[Reason, ...]:
-    return tuple([reason for _, reason in _stated_causes(declared, floor)])
 
 
 def _declared(label: Label) -> Reason:
@@ -127,56 +156,57 @@ _PLAIN_DECLARED: Final = {level: _new_declared(Label(level)) for level in Level}
 _PLAIN_FLOOR: Final = {level: _new_floor(Label(level)) for level in Level}
 
 
-def _found(findings: tuple[Finding, ...], policy: Policy) -> list[_Cause]:
-    counts: dict[tuple[str, str], int] = {}
+def _told(causes: Sequence[_Cause], findings: Sequence[Finding]) -> tuple[Reason, ...]:
+    """Put causes into words, the highest first; those beyond the bound in one reason."""
+    firsts = _first_places(findings)
+    told = [(cause, cause.reason or _finding(cause, firsts[cause.found][0])) for cause in causes]
+    told.sort(key=lambda item: (item[0].rank(), item[1].code, item[1].fact))
+    reasons = [reason for _, reason in told[:MOST_REASONS]]
+    if len(told) > MOST_REASONS:
+        left = len(told) - MOST_REASONS + 1
+        reasons[-1] = Reason(
+            "more", _MAP_RULE, f"{left} further causes are not listed; none is higher than these.", _FIX_FINDING
+        )
+    return tuple(reasons)
+
+
+def _first_places(findings: Sequence[Finding]) -> dict[tuple[str, str], tuple[str, int]]:
     first: dict[tuple[str, str], tuple[str, int]] = {}
     for finding in findings:
         cause = (finding.type, finding.detail)
         place = (finding.pointer, finding.start)
-        counts[cause] = counts.get(cause, 0) + 1
         if cause not in first or place < first[cause]:
             first[cause] = place
-    return [
-        _Cause(label := _label(*cause, policy.map, policy.unknown), _finding(cause, count, first[cause][0], label))
-        for cause, count in counts.items()
-    ]
+    return first
 
 
-def _finding(cause: tuple[str, str], count: int, pointer: str, label: Label) -> Reason:
-    name = f"{cause[0]} ({cause[1]})" if cause[1] else cause[0]
-    times = f"{count} findings" if count > 1 else "1 finding"
+def _finding(cause: _Cause, pointer: str) -> Reason:
+    kind, detail = cause.found
+    name = f"{kind} ({detail})" if detail else kind
+    times = f"{cause.times} findings" if cause.times > 1 else "1 finding"
     return Reason(
         "finding",
         _MAP_RULE,
-        f"{times} of {name}, the first in {public_place(pointer)}: `{label}`.",
-        _FIX_UNREAD if cause[0] in ("UNREADABLE", "BLOB") else _FIX_FINDING,
+        f"{times} of {name}, the first in {public_place(pointer)}: `{cause.label}`.",
+        _FIX_UNREAD if kind in ("UNREADABLE", "BLOB") else _FIX_FINDING,
     )
 
 
-def _failed(failure: Failure, unknown: Label) -> Reason:
-    return Reason(
+def _failed(failure: Failure, unknown: Label) -> _Cause:
+    reason = Reason(
         "unread",
         "What a layer did not read counts as policy.unknown.",
         f"Layer {failure.layer} did not finish ({failure.cause}): `{unknown}`.",
         "Try again; if it goes on, look at the gateway's load, or send less at once.",
     )
+    return _Cause(unknown, reason.code, reason)
 
 
-def _cut(unknown: Label) -> Reason:
-    return Reason(
+def _cut(unknown: Label) -> _Cause:
+    reason = Reason(
         "cut",
         "What was not read to its end counts as policy.unknown.",
         f"There are more findings than are listed: `{unknown}`.",
         "Send less at once, or send it to a deployment in a zone cleared for the label.",
     )
-
-
-def _bounded(causes: list[_Cause]) -> tuple[Reason, ...]:
-    ranked = sorted(causes, key=_Cause.rank)
-    reasons = [cause.reason for cause in ranked[:MOST_REASONS]]
-    if len(ranked) > MOST_REASONS:
-        left = len(ranked) - MOST_REASONS + 1
-        reasons[-1] = Reason(
-            "more", _MAP_RULE, f"{left} further causes are not listed; none is higher than these.", _FIX_FINDING
-        )
-    return tuple(reasons)
+    return _Cause(unknown, reason.code, reason)
