@@ -7,7 +7,7 @@ not part of it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from stdnum.eu import vat
 from stdnum.iso7064 import mod_97_10
@@ -30,6 +30,16 @@ def _countries(codes: Sequence[str]) -> bytes:
     return b"(?:" + b"|".join(sorted(code.encode() for code in codes)) + b")"
 
 
+def _nearly(codes: Iterable[str]) -> bytes:
+    """Return a pattern that takes any two letters for a code, save where a common word begins as the code does.
+
+    The list of all codes would cost the scan as much as all other probes together. What is spelled out spares it most
+    of the rest: `of 12 rows`, `to 0.3`.
+    """
+    common = "|".join(sorted(code for code in codes if code[0] in "OT"))
+    return f"(?:[A-NP-SU-Z][A-Z]|{common})".encode() if common else b"[A-NP-SU-Z][A-Z]"
+
+
 def _glued(data: bytes, end: int) -> bool:
     """Tell whether the sign after a span (there always is one) continues it: two digits, or two letters."""
     both = data[end - 1 : end + 1]
@@ -49,7 +59,7 @@ class IbanDetector:
     version = "1"
 
     def __init__(self, lengths: Mapping[str, int]) -> None:
-        head = _countries(list(lengths)) + _GAP + rb"[0-9]" + _GAP + rb"[0-9]" + _GAP
+        head = _nearly(lengths) + _GAP + rb"[0-9]" + _GAP + rb"[0-9]" + _GAP
         self.probes: tuple[Probe, ...] = (Probe(rb"[^A-Za-z0-9]" + head + rb"[A-Za-z0-9]", caseless=True),)
         self._whole = {
             code.encode(): re.compile(rb"(?:[A-Za-z0-9]" + _GAP + rb"+){%d}+[A-Za-z0-9]" % (length - 1))
@@ -61,7 +71,8 @@ class IbanDetector:
             low = max(0, hit - 1 - _HEAD_BYTES)
             up_to_country = data[low : hit - 1].rstrip(_AFTER_COUNTRY)
             start = low + len(up_to_country) - 2
-            whole = self._whole[up_to_country[-2:].upper()].match(data, start)
+            pattern = self._whole.get(up_to_country[-2:].upper())
+            whole = pattern.match(data, start) if pattern is not None else None
             if whole is None or _glued(data, whole.end()):
                 continue
             number = whole[0].translate(None, _NOT_SIGNS).upper()
@@ -77,15 +88,16 @@ class VatDetector:
 
     def __init__(self, structures: Mapping[str, str]) -> None:
         codes = _countries(list(structures))
-        self.probes: tuple[Probe, ...] = (
-            Probe(rb"[^A-Za-z0-9]" + codes + _GAP + rb"[A-Z0-9]" + _GAP + rb"[A-Z0-9]" + _GAP + rb"[0-9]"),
-        )
+        signs = _GAP + rb"[A-Z0-9]" + _GAP + rb"[A-Z0-9]" + _GAP + rb"[0-9]"
+        self.probes: tuple[Probe, ...] = (Probe(rb"[^A-Za-z0-9][A-Z][A-Z]" + signs),)
+        self._head = re.compile(rb"(?<![A-Za-z0-9])" + codes + signs + rb"\Z")
         self._prefix = re.compile(rb"(?<![A-Za-z0-9])" + codes)
         self._rest = re.compile(rb"(?:" + _GAP + rb"[A-Z0-9+*]){3,13}")
         self._structures = {code.encode(): re.compile(text.encode()) for code, text in structures.items()}
 
     def find(self, data: bytes, ends: Sequence[list[int]]) -> Iterator[Candidate]:
-        for low, high in windows(ends[0], 16, 0):
+        known = [end for end in ends[0] if self._head.search(data, max(0, end - 16), end) is not None]
+        for low, high in windows(known, 16, 0):
             for prefix in self._prefix.finditer(data, low, high):
                 found = self._cut(data, prefix)
                 if found is not None:

@@ -14,6 +14,8 @@ _V4 = re.compile(rb"(?<![0-9.])(?:" + _OCTET + rb"\.){3}" + _OCTET + rb"(?![0-9]
 _VERSION_BEFORE = re.compile(rb"(?:\bv|version|release|rev|build|firmware|section|chapitre|article)[ .:=]{0,2}\Z", re.I)
 _NOBODY = (b"0.", b"127.0.", b"255.")
 _V6_CHARS = b"0123456789abcdefABCDEF:."
+_THREE_GROUPS = re.compile(rb"[0-9A-Fa-f]::?[0-9A-Fa-f]{1,4}::?[0-9A-Fa-f]{1,4}:\Z")
+_LONGEST_HEAD = 14
 
 
 class IpDetector:
@@ -23,13 +25,15 @@ class IpDetector:
     version = "1"
     probes: tuple[Probe, ...] = (
         Probe(rb"[0-9]\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]"),
-        Probe(rb"[0-9A-Fa-f]{1,4}::?[0-9A-Fa-f]{1,4}::?[0-9A-Fa-f]{1,4}:"),
-        Probe(rb"[0-9A-Fa-f]{2,4}::[0-9A-Fa-f:]"),
+        Probe(rb":[0-9A-Fa-f]{1,4}::?[0-9A-Fa-f]{1,4}:"),
+        Probe(rb"[0-9A-Fa-f]{2}::[0-9A-Fa-f:]"),
     )
+    """The second is looser than what is looked for: a group before its first colon would cost the scan a half more."""
 
     def find(self, data: bytes, ends: Sequence[list[int]]) -> Iterator[Candidate]:
         yield from self._version_4(data, ends[0])
-        yield from self._version_6(data, sorted(ends[1] + ends[2]))
+        several = [end for end in ends[1] if _THREE_GROUPS.search(data, max(0, end - _LONGEST_HEAD), end) is not None]
+        yield from self._version_6(data, sorted(several + ends[2]))
 
     @staticmethod
     def _version_4(data: bytes, ends: list[int]) -> Iterator[Candidate]:
