@@ -269,13 +269,10 @@ def _assurance(subject: Subject, facts: KindFacts, zone: Zone | None) -> Assuran
 
 
 def _not_verified(subject: Subject) -> None:
-    if subject.wanted.lock is None:
-        fix = (
-            "Name the lock of its files in `lock`, or for a trial set "
-            '`assurance = "unchecked"` and `policy.allow_unchecked = true`.'
-        )
-    else:
-        fix = "Verify it beside its engine: `douane models verify DIR --lock FILE --attest URL`."
+    fix = (
+        "This version verifies the weights of its own engines only. For a trial of yours set "
+        '`assurance = "unchecked"` here and `policy.allow_unchecked = true`.'
+    )
     subject.problems.warn(
         "not_verified",
         "Unverified weights are not routable.",
