@@ -2,7 +2,8 @@
 
 A premises zone names its networks. A zone that names networks is held to them. A zone off the premises that names
 none is held to public addresses: never private, loopback, link-local, metadata, carrier or tunnelled ones (RFC 6890,
-RFC 6598, RFC 6052, RFC 3056, RFC 4380).
+RFC 6598, RFC 6052, RFC 3056, RFC 4380). Of IPv6 only 2000::/3 is public (RFC 4291): whatever else carries an address,
+translated or yet to be assigned, lies outside of it.
 """
 
 from __future__ import annotations
@@ -19,10 +20,10 @@ _NEVER_PUBLIC: tuple[Network, ...] = tuple(
     ip_network(text)
     for text in (
         "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24",
-        "192.0.2.0/24", "192.31.196.0/24", "192.52.193.0/24", "192.88.99.0/24", "192.168.0.0/16", "192.175.48.0/24",
+        "168.63.129.16/32", "192.0.2.0/24", "192.31.196.0/24", "192.52.193.0/24",
+        "192.88.99.0/24", "192.168.0.0/16", "192.175.48.0/24",
         "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4",
-        "::/96", "::ffff:0:0/96", "64:ff9b::/96", "64:ff9b:1::/48", "100::/64", "2001::/23", "2001:db8::/32",
-        "2002::/16", "3fff::/20", "5f00::/16", "fc00::/7", "fe80::/10", "fec0::/10", "ff00::/8",
+        "::/3", "2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20", "4000::/2", "8000::/1",
     )
 )  # fmt: skip
 

@@ -12,6 +12,7 @@ How the body was parsed is `strict_json`'s matter; what a request's content is w
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -30,8 +31,12 @@ _CHOICE_TYPES: Final = ("function", "custom", "allowed_tools")
 _CHOICE_WORDS: Final = ("none", "auto", "required")
 _INLINE_TEXT: Final = ("type", "text", "refusal", "filename")
 _MAX_PART_DEPTH: Final = 8
+_SCHEME: Final = re.compile(r"[\x00-\x20\s]*[a-z][a-z0-9+.\-\t\r\n]*:", re.IGNORECASE)
+"""The beginning of a URL as lenient readers see it: after control characters and spaces, line ends left out."""
 _MAX_ROLE: Final = 64
 _TEXT_MESSAGE: Final = frozenset({"role", "content", "name"})
+_REFERENCES: Final = frozenset({"$ref", "$dynamicRef", "$recursiveRef"})
+_NO_FETCH: Final = "No third party fetches anything for a request."
 _NOTHING: Final[frozenset[str]] = frozenset()
 _NEEDING: Final = frozenset({"tools", "functions", "tool_choice", "response_format", "logprobs", "n"})
 """Fields of a chat that may need a capability of the deployment; without them a request needs none."""
@@ -112,6 +117,7 @@ _CHAT: Final[Mapping[str, Shape]] = {
 _COMPLETIONS: Final[Mapping[str, Shape]] = {
     **_COMMON,
     "max_tokens": _whole(0, _MAX_TOKENS),
+    "max_completion_tokens": _whole(0, _MAX_TOKENS),
     "logprobs": _whole(0, 20),
     "echo": _BOOLEAN,
     "suffix": _STRING,
@@ -186,12 +192,11 @@ def _check_parts(parts: list[Any], at: str) -> None:
 def _check_inline(item: Any, at: str, depth: int = 0) -> None:
     """Refuse references that somebody would have to fetch: media are sent inline."""
     if type(item) is str:
-        head = item[:64].lstrip().lower()
-        if ":" in head and not head.startswith("data:"):
+        if not item[:5].lower() == "data:" and (":" in item[:64] or _SCHEME.match(item)):
             raise Unsupported(
                 f"`{at}` refers to something outside the request.",
                 "Send media inline, as a `data:` URL.",
-                rule="No third party fetches anything for a request.",
+                rule=_NO_FETCH,
                 param=at,
             )
     elif type(item) is dict and depth < _MAX_PART_DEPTH:
@@ -226,10 +231,30 @@ def _check_tools(tools: list[dict[str, Any]]) -> frozenset[str]:
         check_names(inner, f"{at}/{kind}")
         if type(inner.get("parameters", {})) not in (dict, type(None)):
             raise wrong(f"{at}/{kind}/parameters", f"`{at}/{kind}/parameters` is not a JSON Schema", "Send an object.")
+        _check_references(inner.get("parameters"), f"{at}/{kind}/parameters")
         if inner["name"] in names:
             raise wrong(f"{at}/{kind}/name", f"`{at}/{kind}/name` names a tool twice", "Name each tool once.")
         names.add(inner["name"])
     return frozenset(names)
+
+
+def _check_references(schema: Any, at: str) -> None:
+    """Refuse a schema that refers to another document: some engines would fetch it."""
+    rest = [schema]
+    while rest:
+        node = rest.pop()
+        if type(node) is dict:
+            for name, item in node.items():
+                if name in _REFERENCES and type(item) is str and not item.startswith("#"):
+                    raise Unsupported(
+                        f"The JSON Schema at `{at}` refers to another document.",
+                        "Refer to `#/$defs/NAME` within it.",
+                        rule=_NO_FETCH,
+                        param=at,
+                    )
+            rest.extend(node.values())
+        elif type(node) is list:
+            rest.extend(node)
 
 
 def _check_choice(choice: Any, names: frozenset[str]) -> bool:
@@ -261,6 +286,7 @@ def _check_format(response_format: dict[str, Any]) -> bool:
         inner = response_format.get("json_schema")
         if type(inner) is not dict or type(inner.get("schema", {})) not in (dict, bool):
             raise wrong("response_format", "`/response_format/json_schema` holds no schema", "Send the JSON Schema.")
+        _check_references(inner.get("schema"), "/response_format/json_schema/schema")
     return kind != "text"
 
 
@@ -282,7 +308,7 @@ def _includes_usage(value: Mapping[str, Any]) -> bool:
     return asked is True
 
 
-def _chat_limit(value: Mapping[str, Any]) -> int | None:
+def _limit(value: Mapping[str, Any]) -> int | None:
     old, new = value.get("max_tokens"), value.get("max_completion_tokens")
     if old is not None and new is not None and old != new:
         raise wrong("max_tokens", "`max_tokens` and `max_completion_tokens` differ", "Send one of them.")
@@ -319,7 +345,7 @@ def parse_chat(value: Any) -> Ask:
     _check_shapes(body, _CHAT, ("model", "messages"))
     _check_messages(body["messages"])
     needs = _NOTHING if _NEEDING.isdisjoint(body) else _chat_needs(body)
-    limit = _chat_limit(body)
+    limit = _limit(body)
     stream = body.get("stream") is True
     usage = stream and _includes_usage(body)
     return Ask("chat", body["model"], body, stream, usage, body.get("n") or 1, limit, needs)
@@ -329,6 +355,7 @@ def parse_completions(value: Any) -> Ask:
     """Check a body of POST /v1/completions; raise InvalidRequest or Unsupported, naming the field."""
     body = _object(value)
     _check_shapes(body, _COMPLETIONS, ("model", "prompt"))
+    _check_messages_are_elsewhere(body)
     choices = body.get("n") or 1
     if body.get("best_of") not in (None, choices):
         raise Unsupported(
@@ -342,14 +369,21 @@ def parse_completions(value: Any) -> Ask:
     needs = _named({"logprobs": body.get("logprobs") is not None, "choices": choices > 1})
     stream = body.get("stream") is True
     usage = stream and _includes_usage(body)
-    return Ask("completions", body["model"], body, stream, usage, choices, body.get("max_tokens"), needs, count)
+    return Ask("completions", body["model"], body, stream, usage, choices, _limit(body), needs, count)
 
 
 def parse_embeddings(value: Any) -> Ask:
     """Check a body of POST /v1/embeddings; raise InvalidRequest or Unsupported, naming the field."""
     body = _object(value)
     _check_shapes(body, _EMBEDDINGS, ("model", "input"))
+    _check_messages_are_elsewhere(body)
     return Ask("embeddings", body["model"], body, input_count=_count_inputs(body["input"], "input"))
+
+
+def _check_messages_are_elsewhere(value: Mapping[str, Any]) -> None:
+    """Refuse messages where none are checked: some engines take an embeddings request that has them for a chat."""
+    if "messages" in value:
+        raise wrong("messages", "`messages` is no field of this endpoint", "Send chats to /v1/chat/completions.")
 
 
 def _count_inputs(inputs: Any, name: str) -> int:

@@ -28,6 +28,8 @@ MAX_WEIGHT: Final = 128 * 1024 * 1024
 _OBJECT_BYTES, _LIST_BYTES, _QUOTE_BYTES, _COMMA_BYTES = 240, 72, 30, 46
 _SHORT_BYTES: Final = 4096  # up to here counting brackets costs less than looking at the values
 _MAX_NUMBER_CHARS: Final = 64
+_EXACT_CHARS, _SMALL, _LARGE = 15, 1e-290, 1e290
+"""Up to 15 digits, between these, a 64-bit number keeps what was written: no need to look."""
 _INT_MIN, _INT_MAX = -(2**63), 2**64 - 1
 _BOM: Final = b"\xef\xbb\xbf"
 _CONTAINERS: Final = frozenset({dict, list})
@@ -163,6 +165,8 @@ def _float_reader(mark: _Mark) -> Callable[[str], Any]:
     def read(literal: str) -> Any:
         if len(literal) <= _MAX_NUMBER_CHARS:
             number = float(literal)
+            if len(literal) <= _EXACT_CHARS and _SMALL < abs(number) < _LARGE:
+                return number
             # An exponent of many digits gives 0 or infinity; Decimal need not see it.
             plain = isfinite(number) and (number != 0 or not literal.strip("-0.eE+"))
             if plain and Decimal(literal) == Decimal(repr(number)):
