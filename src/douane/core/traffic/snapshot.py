@@ -26,6 +26,9 @@ class Objective:
     tpot_ms: float | None = None
 
 
+NO_OBJECTIVE = Objective()
+
+
 @dataclass(frozen=True, slots=True)
 class Route:
     """The model name that clients ask for. `attempts` bounds the calls to upstreams that one request may cause."""
@@ -33,7 +36,7 @@ class Route:
     name: str
     deployments: tuple[str, ...]
     strategy: Strategy = Strategy.PRIORITY
-    objective: Objective = Objective()
+    objective: Objective = NO_OBJECTIVE
     attempts: int = 3
     timeout_s: float = 600.0
 
