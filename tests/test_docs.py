@@ -56,6 +56,18 @@ def test_every_command_that_a_document_shows_can_be_typed() -> None:
                 assert word.split("=")[0] in known, f"{page}: {word} in {' '.join(words)}"
 
 
+def test_every_command_that_a_message_names_exists() -> None:
+    root: Any = typer.main.get_command(app)
+    named = set()
+    for path in [*(ROOT / "src").rglob("*.py"), *(ROOT / "src").rglob("*.toml"), *PAGES]:
+        named |= set(re.findall(r"`douane ([a-z]+)(?: ([a-z]+))?", path.read_text(encoding="utf-8")))
+    assert len(named) >= 8
+    for word, verb in named:
+        assert word in root.commands, word
+        verbs = getattr(root.commands[word], "commands", None)
+        assert verbs is None or not verb or verb in verbs, f"{word} {verb}"
+
+
 def test_every_error_code_is_documented() -> None:
     page = (ROOT / "docs" / "reference" / "http.md").read_text(encoding="utf-8")
     codes = {

@@ -130,12 +130,12 @@ def _model(subject: Subject) -> Model | None:
     model = subject.around.models.get(name)
     if model is None and name not in subject.around.absent_models:
         close = nearest(name, subject.around.models)
-        meant = f"Did you mean {quoted(close)}?" if close else "See `douane models list`."
+        meant = f"Did you mean {quoted(close)}? Or add" if close else "Add"
         subject.refuse(
             "model",
             "A deployment serves a model of the catalogue or of `[models]`.",
             f"{subject.dotted('model')} names {quoted(name)}, which neither the catalogue nor `[models]` holds.",
-            f"{meant} Or add a table `[{dotted(('models', name))}]`.",
+            f"{meant} a table `[{dotted(('models', name))}]`.",
         )
     return model
 
