@@ -51,10 +51,21 @@ def _errors() -> dict[tuple[int, str, bool], list[str]]:
     return found
 
 
+_COMMANDS_HEAD = (
+    "# Commands",
+    "",
+    "This page is made from the commands themselves; `make docs` writes it anew.",
+    "",
+    "Exit status: 0 done or allowed; 1 refused, or an examination fell short; 2 wrong usage or unreadable input;",
+    "3 an outside thing failed. With `--json` a command prints one JSON document on standard output, nothing else.",
+    "",
+)
+
+
 def commands_page() -> str:
     """Return every command with its options."""
     root = typer.main.get_command(app)
-    lines = ["# Commands", "", "This page is made from the commands themselves; `make docs` writes it anew.", ""]
+    lines = [*_COMMANDS_HEAD]
     for path, command in _commands("douane", root):
         lines += [f"## `{path}`", "", (command.help or "").strip(), ""]
         options = [parameter for parameter in command.params if parameter.name != "help"]

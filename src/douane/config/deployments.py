@@ -62,6 +62,7 @@ def _read(subject: Subject) -> Deployment | None:
     zone = _zone(subject)
     facts = _facts(subject)
     if facts is None:
+        _model(subject)
         return None
     endpoint = address_of(subject, facts)
     check_kind(subject, facts, zone)
