@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from enum import IntEnum
 from itertools import combinations, pairwise
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, NamedTuple, TypeAlias, TypeVar
 
 from douane.detect.detector import SEPARATOR
 from douane.detect.engine import Probe
@@ -22,8 +22,8 @@ RUN_PROBE = Probe(rb"[0-9](?:" + _BETWEEN + rb"{0,3}[0-9]){8}[^0-9]")
 _RUN = re.compile(rb"[0-9]+(?:" + _BETWEEN + rb"{1,3}[0-9]+)*")
 _GROUP = re.compile(rb"[0-9]+")
 NOT_DIGITS = bytes(sorted(set(range(256)) - set(b"0123456789")))
-_LETTERS = "`abcdefghijklmnopqrstuvwxyz"
 _RUN_BYTES = b"0123456789 .-/()\xc2\xa0\xe2\xaf" + bytes(range(0x80, 0x94))
+_PLUS = ord("+")
 _GLUE_BEFORE = re.compile(rb"([A-Za-z_\x80-\xbf\xc3]{1,24})([\-./#]?)\Z")
 _TIES = bytes(sorted({*b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_-./#\xc3", *range(0x80, 0xC0)}))
 """What `_GLUE_BEFORE` can end in."""
@@ -37,16 +37,18 @@ _NAMED = frozenset(
 
 
 K = TypeVar("K")
+Stretch: TypeAlias = tuple[int, int, tuple[K, ...]]
+"""The first and the last of some groups, and what kinds of number are grouped so."""
 
 
 class Run(NamedTuple):
-    """Groups as (start, end) offsets. `lengths` spells them, a letter a group: `a` is one digit, `b` two, `z` many.
+    """Groups as (start, end) offsets, and how many digits each has.
 
     `glued` is the first group's tie to a word before it: "" none, "-" by a sign, "a" directly.
     """
 
     groups: list[tuple[int, int]]
-    lengths: str
+    sizes: list[int]
     glued: str
     plus: bool
     start: int
@@ -54,20 +56,14 @@ class Run(NamedTuple):
 
 
 class Place(NamedTuple):
-    """Groups `first` to `last` of a run, and their digits."""
+    """Groups `first` to `last` of a run, from `start` to `end`, and their digits."""
 
     run: Run
     first: int
     last: int
+    start: int
+    end: int
     digits: bytes
-
-    @property
-    def start(self) -> int:
-        return self.run.groups[self.first][0]
-
-    @property
-    def end(self) -> int:
-        return self.run.groups[self.last][1]
 
 
 def runs(data: bytes, ends: Iterable[int]) -> Iterator[Run]:
@@ -98,8 +94,8 @@ def _run_start(data: bytes, low: int, end: int) -> int:
 
 def _run(data: bytes, start: int, end: int) -> Run:
     groups = [found.span() for found in _GROUP.finditer(data, start, end)]
-    lengths = "".join([_LETTERS[last - first] if last - first < 26 else "z" for first, last in groups])
-    return Run(groups, lengths, _tie(data, start), start > 0 and data[start - 1] == 43, start, end)
+    sizes = [last - first for first, last in groups]
+    return Run(groups, sizes, _tie(data, start), start > 0 and data[start - 1] == _PLUS, start, end)
 
 
 def _tie(data: bytes, start: int) -> str:
@@ -112,45 +108,53 @@ def _tie(data: bytes, start: int) -> str:
 
 
 class Step(NamedTuple, Generic[K]):
-    """Where the letters of a run have led: to these kinds, and by which letters further on."""
+    """Where the sizes of groups have led: to these kinds, and by which sizes further on."""
 
     kinds: tuple[K, ...]
-    then: dict[str, Step[K]]
+    then: dict[int, Step[K]]
 
 
-def _step(table: Mapping[str, tuple[K, ...]], done: str = "") -> Step[K]:
-    letters = {word[len(done)] for word in table if word.startswith(done) and word != done}
-    return Step(table.get(done, ()), {letter: _step(table, done + letter) for letter in letters})
+def _step(table: Mapping[tuple[int, ...], tuple[K, ...]], done: tuple[int, ...] = ()) -> Step[K]:
+    depth = len(done)
+    following = {sizes[depth] for sizes in table if sizes[:depth] == done and sizes != done}
+    return Step(table.get(done, ()), {size: _step(table, (*done, size)) for size in following})
 
 
 class Shapes(Generic[K]):
-    """Which kinds of number are grouped in which ways, looked up by the letters of a run."""
+    """Which kinds of number are grouped in which ways, looked up by the sizes of a run's groups."""
 
     def __init__(self, kinds: Iterable[tuple[K, Iterable[tuple[int, ...]]]]) -> None:
-        table: dict[str, tuple[K, ...]] = {}
+        table: dict[tuple[int, ...], tuple[K, ...]] = {}
         for kind, ways in kinds:
-            for word in {"".join([_LETTERS[size] for size in sizes]) for sizes in ways}:
-                table[word] = (*table.get(word, ()), kind)
+            for sizes in set(ways):
+                table[sizes] = (*table.get(sizes, ()), kind)
         self._start = _step(table)
+        self._fewest = min(map(sum, table))
 
-    def of_run(self, run: Run) -> Iterator[tuple[int, int, tuple[K, ...]]]:
-        """Yield (first group, last group, kinds) for each stretch of the run that is grouped as some kind is."""
-        lengths = run.lengths
-        size = len(lengths)
-        for first in range(size):
+    def of_run(self, run: Run) -> list[Stretch[K]]:
+        """Return each stretch of the run that is grouped as some kind is."""
+        found = []
+        sizes = run.sizes
+        left = sum(sizes)
+        for first, size in enumerate(sizes):
+            if left < self._fewest:
+                break
+            left -= size
             step = self._start
-            for last in range(first, size):
-                following = step.then.get(lengths[last])
+            for last in range(first, len(sizes)):
+                following = step.then.get(sizes[last])
                 if following is None:
                     break
                 step = following
                 if step.kinds:
-                    yield first, last, step.kinds
+                    found.append((first, last, step.kinds))
+        return found
 
 
 def place_of(data: bytes, run: Run, first: int, last: int) -> Place:
     """Return some groups of a run with their digits."""
-    return Place(run, first, last, data[run.groups[first][0] : run.groups[last][1]].translate(None, NOT_DIGITS))
+    start, end = run.groups[first][0], run.groups[last][1]
+    return Place(run, first, last, start, end, data[start:end].translate(None, NOT_DIGITS))
 
 
 class Tie(IntEnum):
@@ -203,11 +207,16 @@ def is_apart(place: Place) -> bool:
     return last + 1 == len(groups) or groups[last + 1][0] - groups[last][1] > 1
 
 
-def even_gaps(data: bytes, place: Place) -> bool:
-    """Tell whether all groups of a place are parted by the same separator, and by one that a number is written with."""
-    spans = place.run.groups[place.first : place.last + 1]
-    gaps = {data[end:start] for (_, end), (start, _) in pairwise(spans)}
-    return not gaps or (len(gaps) == 1 and _ONE_GAP.fullmatch(gaps.pop()) is not None)
+def even_gaps(data: bytes, run: Run, first: int, last: int) -> bool:
+    """Tell whether some groups are all parted by the same separator, and by one that a number is written with."""
+    if first == last:
+        return True
+    groups = run.groups
+    gap = data[groups[first][1] : groups[first + 1][0]]
+    for number in range(first + 1, last):
+        if data[groups[number][1] : groups[number + 1][0]] != gap:
+            return False
+    return gap == b" " or _ONE_GAP.fullmatch(gap) is not None
 
 
 _ONE_GAP = re.compile(SEPARATOR + rb"{1,3}")

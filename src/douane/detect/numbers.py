@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from stdnum import luhn
 from stdnum.fr import nir, siren, siret
@@ -20,6 +19,7 @@ from douane.detect.digits import (
     Place,
     Run,
     Shapes,
+    Stretch,
     Tie,
     even_gaps,
     groupings,
@@ -42,6 +42,7 @@ _AMOUNT = re.compile(
     rb"(?:\xc2\xa0|\xe2\x80\xaf| )?(?:\xe2\x82\xac|\$|\xc2\xa3|%|EUR|USD|GBP|CHF|k\xe2\x82\xac|euros?\b)", re.I
 )
 _DOUBLED = bytes.maketrans(b"0123456789", b"0246813579")
+_LA_POSTE = b"356000000"
 _MOST_JUDGED = 4096
 _DOUBTFUL = -1
 _CARD_WORD = re.compile(
@@ -68,8 +69,7 @@ Judge = Callable[[bytes, Place], Candidate | None]
 _ANY = b"0123456789"
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(NamedTuple):
     """A kind of number: what it may begin with, and who says whether a place holds one.
 
     A `weak` number is one that many other numbers look like: any sign that ties it to a neighbour rules it out.
@@ -79,6 +79,8 @@ class Kind:
     weak: bool
     judge: Judge | None
     """None: the wallet of the scan."""
+    is_phone: bool = False
+    """`Phones.of_run` tells it, too."""
 
 
 class NumberDetector:
@@ -96,7 +98,7 @@ class NumberDetector:
                 (Kind(b"123478", False, _nir), groupings(15, (1, 3, 5, 7, 10, 13))),
                 (Kind(_ANY, True, _siret), [*groupings(14, (3, 6, 9)), (3, 3, 3, 3, 2), (9, 3, 2)]),
                 (Kind(_ANY, True, _siren), groupings(9, (3, 6))),
-                (Kind(b"0", True, phones.french), FRENCH),
+                (Kind(b"0", True, phones.french, is_phone=True), FRENCH),
                 (Kind(b"23456789", False, phones.american), AMERICAN),
                 (Kind(b"236789", True, phones.nine_digits), NINE),
                 (Kind(_ANY, False, None), self._cards.groupings),
@@ -106,28 +108,35 @@ class NumberDetector:
     def find(self, data: bytes, ends: Sequence[list[int]]) -> Iterator[Candidate]:
         wallet = Wallet(self._cards)
         for run in runs(data, ends[0]):
-            yield from self._phones.of_run(data, run)
-            for first, last, kinds in self._shapes.of_run(run):
-                yield from self._judged(data, run, first, last, kinds, wallet)
+            found = self._phones.of_run(data, run)
+            stretches = self._shapes.of_run(run)
+            if stretches:
+                self._judge(data, run, stretches, wallet, found)
+            yield from found
         yield from wallet.rest()
 
     @staticmethod
-    def _judged(
-        data: bytes, run: Run, first: int, last: int, kinds: tuple[Kind, ...], wallet: Wallet
-    ) -> Iterator[Candidate]:
+    def _judge(data: bytes, run: Run, stretches: list[Stretch[Kind]], wallet: Wallet, found: list[Candidate]) -> None:
         """Judge first, look around after: nine in ten candidates fail by their check digit alone."""
-        sign = data[run.groups[first][0]]
-        place: Place | None = None
-        for kind in kinds:
-            if sign not in kind.starts:
-                continue
-            place = place or place_of(data, run, first, last)
-            found = wallet.judge(data, place) if kind.judge is None else kind.judge(data, place)
-            if found is None:
-                continue
-            tie = tie_of(data, run, first, last)
-            if tie is Tie.NONE or (tie is Tie.SIGN and not kind.weak):
-                yield from wallet.sorted_in(found) if kind.judge is None else (found,)
+        phones = {(phone.start, phone.end) for phone in found}
+        in_word = run.glued == "a"
+        for first, last, kinds in stretches:
+            start = run.groups[first][0]
+            sign = data[start]
+            place: Place | None = None
+            for kind in kinds:
+                judge = kind.judge
+                if sign not in kind.starts or (in_word and first == 0 and judge is not None):
+                    continue
+                if kind.is_phone and (start, run.groups[last][1]) in phones:
+                    continue
+                place = place or place_of(data, run, first, last)
+                candidate = wallet.judge(data, place) if judge is None else judge(data, place)
+                if candidate is None:
+                    continue
+                tie = tie_of(data, run, first, last)
+                if tie is Tie.NONE or (tie is Tie.SIGN and not kind.weak):
+                    found += wallet.sorted_in(candidate) if judge is None else (candidate,)
 
 
 def _nir(_data: bytes, place: Place) -> Candidate | None:
@@ -145,8 +154,11 @@ def _is_registrable(digits: bytes) -> bool:
 
 
 def _siret(data: bytes, place: Place) -> Candidate | None:
-    """An establishment's number; La Poste's own rule is stdnum's."""
-    if not _counts(data, place) or not siret.is_valid(place.digits.decode()):
+    """An establishment's number: its company's, and Luhn over all; La Poste's own rule is stdnum's."""
+    digits = place.digits
+    if not (_passes_luhn(digits[:9]) and (_passes_luhn(digits) or digits.startswith(_LA_POSTE))):
+        return None
+    if not _counts(data, place) or not siret.is_valid(digits.decode()):
         return None
     return Candidate("SIRET", place.start, place.end, 0.9, "", 6, place.digits, "siret")
 
@@ -166,9 +178,8 @@ def _counts(data: bytes, place: Place) -> bool:
 
 def even_gaps_or_last(data: bytes, place: Place) -> bool:
     """Tell whether the separators of a place agree; that before the last group may differ (`732829320-00074`)."""
-    if place.last - place.first <= 1:
-        return True
-    return even_gaps(data, Place(place.run, place.first, place.last - 1, b"")) or even_gaps(data, place)
+    run, first, last = place.run, place.first, place.last
+    return last - first <= 1 or even_gaps(data, run, first, last - 1) or even_gaps(data, run, first, last)
 
 
 class Cards:

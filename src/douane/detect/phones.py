@@ -122,17 +122,22 @@ class Phones:
         self._is_french = "FR" in regions
         self._others = bool(self._plans.trunk_zero - {"FR"})
 
-    def of_run(self, data: bytes, run: Run) -> Iterator[Candidate]:
-        """Yield the numbers that no fixed grouping tells: international ones, and those of plans with a trunk zero."""
+    def of_run(self, data: bytes, run: Run) -> list[Candidate]:
+        """Return the numbers that no fixed grouping tells: international ones, and those of plans with a trunk zero."""
         zeros = [first for first, (start, _) in enumerate(run.groups) if data[start] == _ZERO]
+        found: list[Candidate] = []
         if run.plus or zeros:
-            yield from self._international(data, run, zeros if zeros[:1] == [0] or not run.plus else [0, *zeros])
+            self._international(data, run, zeros if zeros[:1] == [0] or not run.plus else [0, *zeros], found)
         if zeros and self._others:
-            yield from self._with_trunk_zero(data, run, zeros)
+            self._with_trunk_zero(data, run, zeros, found)
+        return found
 
     def french(self, data: bytes, place: Place) -> Candidate | None:
         """Return a number of ten digits as France writes it; any one that begins as a subscriber's does."""
-        if not self._is_french or place.digits[1] == 48 or not even_gaps(data, place) or _is_labelled(data, place):
+        run, first, last, start, _, digits = place
+        if not self._is_french or digits[1] == _ZERO or not even_gaps(data, run, first, last):
+            return None
+        if _is_labelled(data, start, digits.decode(), bare=first == last):
             return None
         return _phone(data, place.start, place.end, 0.9, "FR", rank=2)
 
@@ -155,7 +160,7 @@ class Phones:
         region = next((region for region, plan in self._plans.without_trunk if plan.fullmatch(digits)), "")
         return _phone(data, place.start, place.end, 0.75, region, rank=4) if region else None
 
-    def _international(self, data: bytes, run: Run, firsts: list[int]) -> Iterator[Candidate]:
+    def _international(self, data: bytes, run: Run, firsts: list[int], found: list[Candidate]) -> None:
         """Try the groups that begin with a zero, and the first one after a plus sign."""
         tried = 0
         for first in firsts:
@@ -168,25 +173,26 @@ class Phones:
                 return
             last = self._longest_international(data, run, first, skip=2 if zeros else 0)
             if last >= 0:
-                yield _phone(data, start if zeros else start - 1, run.groups[last][1], 0.95, rank=4)
+                found.append(_phone(data, start if zeros else start - 1, run.groups[last][1], 0.95, rank=4))
 
     def _longest_international(self, data: bytes, run: Run, first: int, *, skip: int) -> int:
-        digits = ""
+        """Return the last group of the longest number from a group on, or -1."""
+        size = 0
         possible: list[tuple[int, int]] = []
-        for last in range(first, min(first + 9, len(run.groups))):
-            start, end = run.groups[last]
-            digits += data[start : min(end, start + 20)].decode()
-            size = len(digits)
+        for last, more in enumerate(run.sizes[first : first + 9], first):
+            size += more
             if size > 16 + skip:
                 break
-            if size >= 8 + skip and end - start > 1:
+            if size >= 8 + skip and more > 1:
                 possible.append((last, size))
-        for last, size in reversed(possible):
-            if self._plans.international(digits[skip:size]):
-                return last
+        if possible:
+            digits = _digits(data, run, first, possible[-1][0])
+            for last, size in reversed(possible):
+                if self._plans.international(digits[skip:size]):
+                    return last
         return -1
 
-    def _with_trunk_zero(self, data: bytes, run: Run, zeros: list[int]) -> Iterator[Candidate]:
+    def _with_trunk_zero(self, data: bytes, run: Run, zeros: list[int], found: list[Candidate]) -> None:
         """A trunk zero begins a run, or stands well apart in one: many codes have a zero inside."""
         for first in zeros:
             start = run.groups[first][0]
@@ -196,20 +202,25 @@ class Phones:
                 continue
             end, region = self._longest_national(data, run, first)
             if region:
-                yield _phone(data, start, end, 0.75, region, rank=2)
+                found.append(_phone(data, start, end, 0.75, region, rank=2))
 
     def _longest_national(self, data: bytes, run: Run, first: int) -> tuple[int, str]:
         """Return where the longest number from a group on ends, and its region; "" where there is none."""
-        digits, longest = b"", (0, "")
-        for last in range(first, min(first + 5, len(run.groups))):
-            start, end = run.groups[last]
-            digits += data[start : min(end, start + 16)]
-            if len(digits) > 12:
+        size = 0
+        possible: list[tuple[int, int]] = []
+        for last, more in enumerate(run.sizes[first : first + 5], first):
+            size += more
+            if size > 12:
                 break
-            region = self._plans.national(digits.decode()) if len(digits) >= 9 else ""
-            if region and _is_whole(data, Place(run, first, last, digits)):
-                longest = end, region
-        return longest
+            if size >= 9:
+                possible.append((last, size))
+        if possible:
+            digits = _digits(data, run, first, possible[-1][0])
+            for last, size in reversed(possible):
+                region = self._plans.national(digits[:size])
+                if region and _is_whole(data, run, first, last, digits[:size]):
+                    return run.groups[last][1], region
+        return 0, ""
 
 
 class AskedPhoneDetector:
@@ -228,22 +239,26 @@ class AskedPhoneDetector:
                 yield _phone(data, end - 1, found.end(), 0.6, rank=1)
 
 
-def _is_whole(data: bytes, place: Place) -> bool:
-    run = place.run
-    if _DATE.match(data, place.start) is not None:
-        return False
-    if (place.first == 0 and run.glued) or _SOCIAL_SECURITY.fullmatch(data, place.start, place.end) is not None:
-        return False
-    if place.last + 1 < len(run.groups):
-        return data[place.end : run.groups[place.last + 1][0]] not in (b".", b"-", b"/")
-    return not data[place.end : place.end + 1].isalpha() and not _is_labelled(data, place)
+def _digits(data: bytes, run: Run, first: int, last: int) -> str:
+    return data[run.groups[first][0] : run.groups[last][1]].translate(None, NOT_DIGITS).decode()
 
 
-def _is_labelled(data: bytes, place: Place) -> bool:
+def _is_whole(data: bytes, run: Run, first: int, last: int, digits: str) -> bool:
+    start, end = run.groups[first][0], run.groups[last][1]
+    if (first == 0 and run.glued) or _DATE.match(data, start) is not None:
+        return False
+    if len(digits) == 9 and _SOCIAL_SECURITY.fullmatch(data, start, end) is not None:
+        return False
+    if last + 1 < len(run.groups):
+        return data[end : run.groups[last + 1][0]] not in (b".", b"-", b"/")
+    return not data[end : end + 1].isalpha() and not _is_labelled(data, start, digits, bare=first == last)
+
+
+def _is_labelled(data: bytes, start: int, digits: str, *, bare: bool) -> bool:
     """Tell whether a number without separators is announced as something else, or is the row of all digits."""
-    if place.digits == b"0123456789":
+    if digits == "0123456789":
         return True
-    return place.first == place.last and _OTHER_NUMBER.search(data, max(0, place.start - 24), place.start) is not None
+    return bare and _OTHER_NUMBER.search(data, max(0, start - 24), start) is not None
 
 
 def _phone(data: bytes, start: int, end: int, confidence: float, region: str = "", *, rank: int) -> Candidate:
