@@ -10,7 +10,7 @@ import asyncio
 import os
 import secrets
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from importlib.metadata import entry_points
@@ -39,7 +39,7 @@ from douane.core.models.catalogue import Assurance, Deployment
 from douane.core.traffic.keys import SECRET_BYTES
 from douane.core.traffic.limits import period_of, period_start_us
 from douane.core.traffic.routing import Wish
-from douane.core.traffic.snapshot import Key, Snapshot
+from douane.core.traffic.snapshot import Key, Rates, Snapshot
 from douane.detect.scanner import Scanner
 from douane.errors import ConfigurationError, ConfigurationErrors, InvalidRequest, NotFound, StoreFailed
 from douane.gateway.conditions import ConditionBook
@@ -102,7 +102,8 @@ class House:
         self.start = start
         self.first_key: str | None = None
         self._exits = AsyncExitStack()
-        self._budgets_loaded: set[str] = set()
+        self._budgets_loaded: dict[str, tuple[str, str]] = {}
+        self._reloading = asyncio.Lock()
 
     @classmethod
     async def open(cls, start: Start, *, say: Callable[[str], None] = lambda _line: None) -> House:
@@ -197,12 +198,16 @@ class House:
                     assurance=Assurance.VERIFIED,
                     model_digest=facts.model_digest,
                 )
-        return config.with_version(replace(snapshot, deployments=deployments))
+        return replace(snapshot, deployments=deployments)
 
     # --- reload ----------------------------------------------------------------------------------------------------
 
-    def reload(self) -> str:
+    async def reload(self) -> str:
         """Load the configuration again and put it in force whole; return its version. The old one stays on an error."""
+        async with self._reloading:
+            return await self._reload()
+
+    async def _reload(self) -> str:
         fresh = configuration_of(self.start, self.kinds)
         added = [
             d.name for d in fresh.snapshot.deployments.values() if d.kind == "embedded" and d.name not in self.engines
@@ -219,9 +224,12 @@ class House:
                     for name in added
                 )
             )
+        snapshot = self._with_engines(fresh.snapshot)
+        spent = await self._spent_before(snapshot.keys.values(), snapshot.rates)
+        self._keep_budgets(spent)
         self.configuration = fresh
-        self.snapshots.swap(self._with_engines(fresh.snapshot))
-        version = self.snapshots.current().version
+        self.snapshots.swap(snapshot)
+        version = snapshot.version
         self.telemetry.note("reload", version=version)
         return version
 
@@ -254,19 +262,34 @@ class House:
         await self._load_budgets()
 
     async def _load_budgets(self) -> None:
-        """Tell the book what each budget's key had spent in its running period before it was first seen here."""
-        for key in self.keys.all():
-            if key.budget is None or key.name in self._budgets_loaded:
+        self._keep_budgets(await self._spent_before(self.keys.all(), self.snapshots.current().rates))
+
+    async def _spent_before(self, keys: Iterable[Key], rates: Rates) -> list[tuple[Key, int]]:
+        """Return what each key had spent in its running period before its budget was kept here.
+
+        A budget that is new, or that changed its currency or its period, was not kept until now.
+        """
+        spendings: list[tuple[Key, int]] = []
+        for key in tuple(keys):
+            if key.budget is None:
+                self._budgets_loaded.pop(key.name, None)
+                continue
+            if self._budgets_loaded.get(key.name) == (key.budget.currency, key.budget.per):
                 continue
             since_us = period_start_us(period_of(self.clock.now_us() // 1_000_000, key.budget.per))
             spent = await self.ledger.spent_micro(key.name, since_us)
-            rates = self.snapshots.current().rates
             total = 0
             for currency, amount in spent.items():
                 converted = rates.convert_micro(amount, currency, key.budget.currency)
                 total += key.budget.amount_micro if converted is None else converted
+            spendings.append((key, total))
+        return spendings
+
+    def _keep_budgets(self, spendings: list[tuple[Key, int]]) -> None:
+        for key, total in spendings:
             self.limits.load(key, total)
-            self._budgets_loaded.add(key.name)
+            if key.budget is not None:
+                self._budgets_loaded[key.name] = (key.budget.currency, key.budget.per)
 
     def readiness(self) -> str | None:
         """Return why the gateway should get no traffic now, or None."""

@@ -247,6 +247,24 @@ def test_a_deployment_that_keeps_failing_is_left_alone() -> None:
     assert (sink.status, sink.headers["x-douane-zone"]) == (200, "home")
 
 
+def test_one_request_can_not_shut_a_deployment_for_everybody() -> None:
+    built = world(attempts=6)
+    play(built, error_reply(500), error_reply(500))
+    assert run(built).status == 502
+    assert len(built.upstream.sent) == 6
+    built.upstream._scripts.clear()
+    play(built, good("chat", stream=False))
+    assert run(built).headers["x-douane-zone"] == "cloud"
+
+
+def test_an_attempt_that_never_connected_used_nothing() -> None:
+    built = world()
+    play(built, Fault(failure("connect")))
+    run(built)
+    first = built.ledger.outcomes[0]
+    assert (first.state, first.input_tokens, first.output_tokens, first.token_source) == ("failed", 0, 0, "counted")
+
+
 # --- streams ---------------------------------------------------------------------------------------------------------
 
 

@@ -38,7 +38,7 @@ from douane.gateway.idempotency import IdempotencyBook
 from douane.gateway.relay import AttemptFailed, relay_stream, relay_whole
 from douane.gateway.settle import Settler
 from douane.ports import Clock, Ids, Inspector, Keys, Ledger, LimitBook, Snapshots, Telemetry, Upstream
-from douane.wire.call import Ask
+from douane.wire.call import Ask, Usage
 from douane.wire.error_body import error_body, error_headers
 from douane.wire.head import Body, ClientGone, Head, Headers, Sink
 from douane.wire.kinds.kind import Kind
@@ -159,7 +159,11 @@ class Gateway:
 
     async def _serve_others(self, request_id: str, head: Head, sink: Sink) -> None:
         if head.path != "/v1/models" and not head.path.startswith("/v1/models/"):
-            raise NotFound("There is no such path.", "The API reference lists the paths under /v1.", rule="not_found")
+            raise NotFound(
+                "There is no such path.",
+                "The API reference lists the paths under /v1.",
+                rule="Only known paths are served.",
+            )
         if head.method != "GET":
             raise _wrong_method("GET")
         key = self._authenticate(head)
@@ -169,7 +173,7 @@ class Gateway:
             raise NotFound(
                 "This key has no route of that name.",
                 "`GET /v1/models` lists the routes of this key.",
-                rule="not_found",
+                rule="A key sees only its own routes.",
             )
         await sink.answer(200, ((b"x-request-id", request_id.encode()), _JSON, _NO_STORE), payload)
 
@@ -287,6 +291,8 @@ class Gateway:
             raise
         except DouaneError as error:
             ending.error_code, ending.status = error.code, ending.status or error.status
+            if not departure.sent or (isinstance(error, UpstreamFailed) and error.stage == "connect"):
+                ending.usage, ending.token_source = Usage(0, 0), "counted"
             raise
         except BaseException as gone:
             left = isinstance(gone, asyncio.CancelledError | ClientGone)
@@ -305,11 +311,12 @@ class Gateway:
 
     def _weigh(self, failure: AttemptFailed | UpstreamFailed, name: str, tries: Tries) -> DouaneError:
         """Return the error of a failed attempt where another may follow, raise it where none may."""
+        error = failure.error if isinstance(failure, AttemptFailed) else failure
+        at_fault = isinstance(failure, UpstreamFailed) or failure.blame
+        if at_fault and tries.first(name):  # one request counts once: it can't shut a deployment for everybody
+            self._conditions.failed(name, error.retry_after_s)
         if isinstance(failure, UpstreamFailed):
-            self._conditions.failed(name, failure.retry_after_s)
             return failure
-        if failure.blame:
-            self._conditions.failed(name, failure.error.retry_after_s)
         if not failure.elsewhere:
             raise failure.error
         if not failure.again:
@@ -382,6 +389,10 @@ class Tries:
     def drop(self, name: str) -> None:
         self._dropped.add(name)
 
+    def first(self, name: str) -> bool:
+        """Tell whether a candidate has failed once only."""
+        return self._counts.get(name) == 1
+
     def tried(self, name: str) -> bool:
         """Tell whether a candidate failed before."""
         return name in self._counts
@@ -408,7 +419,7 @@ def _kept_headers(headers: Headers) -> tuple[tuple[bytes, bytes], ...]:
 
 
 def _wrong_method(allowed: str) -> MethodNotAllowed:
-    return MethodNotAllowed(f"This path takes {allowed} only.", f"Send {allowed}.", rule="method_not_allowed")
+    return MethodNotAllowed(f"This path takes {allowed} only.", f"Send {allowed}.", rule="Each path has its methods.")
 
 
 def _out_of_time(exchange: Exchange) -> UpstreamTimeout:
