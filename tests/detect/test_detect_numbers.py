@@ -7,6 +7,8 @@ from stdnum import luhn
 from stdnum.fr import nir
 from stdnum.iso7064 import mod_97_10
 
+from douane.detect.accounts import has_check_digits
+
 NBSP, NNBSP, NBHYPHEN = "\u00a0", "\u202f", "\u2011"
 SEPARATORS = ["", " ", NBSP, NNBSP, ".", "-", NBHYPHEN, "\u2009"]
 
@@ -333,3 +335,13 @@ def test_loopback_masks_versions_and_times_are_no_addresses(scanner, text):
 )
 def test_e_mail_addresses(scanner, text, found):
     assert spans(scanner, text, "EMAIL") == found
+
+
+ACCOUNTS = st.text("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", min_size=1, max_size=30)
+
+
+@given(st.sampled_from(["FR", "DE", "GB", "MT"]), st.integers(0, 99), ACCOUNTS)
+def test_the_check_digits_of_accounts_are_those_of_stdnum(country, check, account):
+    right = mod_97_10.calc_check_digits(account + country)
+    assert has_check_digits(country + right + account)
+    assert has_check_digits(f"{country}{check:02}{account}") == mod_97_10.is_valid(f"{account}{country}{check:02}")

@@ -12,6 +12,7 @@ _LOCAL = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.!#$%&'
 _LATIN = bytes(range(0x80, 0xC0)) + b"\xc3\xc4\xc5"
 _LOCAL_AND_LATIN = _LOCAL + _LATIN
 _LEADING = b".!#$%&'*+-/=?^`{|}~" + bytes(range(0x80, 0xC0))
+_CUTS = b"/=?&|'`{}"
 _LABEL = rb"(?:[A-Za-z0-9]|[\xc3-\xc5][\x80-\xbf])(?:[A-Za-z0-9\-]|[\xc3-\xc5][\x80-\xbf]){0,62}"
 _DOMAIN = re.compile(rb"(?:" + _LABEL + rb"\.){1,8}((?:xn--[A-Za-z0-9\-]{2,59}|[A-Za-z]{2,24}))(?![A-Za-z0-9])")
 _FILE_ENDINGS = frozenset((b"png", b"jpg", b"jpeg", b"gif", b"svg", b"webp", b"css", b"js", b"html", b"json", b"pdf"))
@@ -38,14 +39,15 @@ class EmailDetector:
                 continue
             if data[start:at] == b"git" and data[domain.end() : domain.end() + 1] == b":":
                 continue
-            yield Candidate("EMAIL", start, domain.end(), 0.95, value=data[start : domain.end()].lower())
+            yield Candidate("EMAIL", start, domain.end(), 0.95, "", 0, data[start : domain.end()].lower(), "email")
 
     @staticmethod
     def _local_start(data: bytes, at: int) -> int:
         before = data[max(0, at - 64) : at]
         tail = before[len(before.rstrip(_LOCAL_AND_LATIN)) :]
-        for sign in (b"/", b"=", b"?", b"&", b"|", b"'", b"`", b"{", b"}"):
-            cut = tail.rfind(sign)
-            if cut >= 0 and cut + 1 < len(tail):
-                tail = tail[cut + 1 :]
+        if len(tail.translate(None, _CUTS)) < len(tail):
+            for sign in _CUTS:
+                cut = tail.rfind(sign)
+                if cut >= 0 and cut + 1 < len(tail):
+                    tail = tail[cut + 1 :]
         return at - len(tail.lstrip(_LEADING))

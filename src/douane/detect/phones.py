@@ -123,13 +123,25 @@ class Phones:
         self._others = bool(self._plans.trunk_zero - {"FR"})
 
     def of_run(self, data: bytes, run: Run) -> list[Candidate]:
-        """Return the numbers that no fixed grouping tells: international ones, and those of plans with a trunk zero."""
-        zeros = [first for first, (start, _) in enumerate(run.groups) if data[start] == _ZERO]
+        """Return the numbers that no fixed grouping tells: international ones, and those of plans with a trunk zero.
+
+        A trunk zero begins a run, or stands well apart in one: many codes have a zero inside.
+        """
         found: list[Candidate] = []
-        if run.plus or zeros:
-            self._international(data, run, zeros if zeros[:1] == [0] or not run.plus else [0, *zeros], found)
-        if zeros and self._others:
-            self._with_trunk_zero(data, run, zeros, found)
+        groups = run.groups
+        tried = 0
+        if run.plus and not _is_dialled(data, run.start):
+            self._international(data, run, 0, found, skip=0)
+            tried = 1
+        for first, (start, _) in enumerate(groups):
+            if data[start] != _ZERO:
+                continue
+            if 49 <= data[start + 1] <= 57:
+                if self._others and (first == 0 or start - groups[first - 1][1] > 1):
+                    self._national(data, run, first, found)
+            elif tried < _MOST_PER_RUN and _is_dialled(data, start) and not (first == 0 and run.glued):
+                self._international(data, run, first, found, skip=2)
+                tried += 1
         return found
 
     def french(self, data: bytes, place: Place) -> Candidate | None:
@@ -160,23 +172,8 @@ class Phones:
         region = next((region for region, plan in self._plans.without_trunk if plan.fullmatch(digits)), "")
         return _phone(data, place.start, place.end, 0.75, region, rank=4) if region else None
 
-    def _international(self, data: bytes, run: Run, firsts: list[int], found: list[Candidate]) -> None:
-        """Try the groups that begin with a zero, and the first one after a plus sign."""
-        tried = 0
-        for first in firsts:
-            start = run.groups[first][0]
-            zeros = data[start : start + 2] == b"00" and 49 <= data[start + 2] <= 57
-            if not (zeros or (run.plus and first == 0)) or (zeros and first == 0 and run.glued):
-                continue
-            tried += 1
-            if tried > _MOST_PER_RUN:
-                return
-            last = self._longest_international(data, run, first, skip=2 if zeros else 0)
-            if last >= 0:
-                found.append(_phone(data, start if zeros else start - 1, run.groups[last][1], 0.95, rank=4))
-
-    def _longest_international(self, data: bytes, run: Run, first: int, *, skip: int) -> int:
-        """Return the last group of the longest number from a group on, or -1."""
+    def _international(self, data: bytes, run: Run, first: int, found: list[Candidate], *, skip: int) -> None:
+        """Find the longest number that begins with a group: its `skip` zeros, or the plus sign before it."""
         size = 0
         possible: list[tuple[int, int]] = []
         for last, more in enumerate(run.sizes[first : first + 9], first):
@@ -185,27 +182,17 @@ class Phones:
                 break
             if size >= 8 + skip and more > 1:
                 possible.append((last, size))
-        if possible:
-            digits = _digits(data, run, first, possible[-1][0])
-            for last, size in reversed(possible):
-                if self._plans.international(digits[skip:size]):
-                    return last
-        return -1
+        if not possible:
+            return
+        digits = _digits(data, run, first, possible[-1][0])
+        for last, size in reversed(possible):
+            if self._plans.international(digits[skip:size]):
+                start = run.groups[first][0]
+                found.append(_phone(data, start if skip else start - 1, run.groups[last][1], 0.95, rank=4))
+                return
 
-    def _with_trunk_zero(self, data: bytes, run: Run, zeros: list[int], found: list[Candidate]) -> None:
-        """A trunk zero begins a run, or stands well apart in one: many codes have a zero inside."""
-        for first in zeros:
-            start = run.groups[first][0]
-            if not 49 <= data[start + 1] <= 57:
-                continue
-            if first and start - run.groups[first - 1][1] <= 1:
-                continue
-            end, region = self._longest_national(data, run, first)
-            if region:
-                found.append(_phone(data, start, end, 0.75, region, rank=2))
-
-    def _longest_national(self, data: bytes, run: Run, first: int) -> tuple[int, str]:
-        """Return where the longest number from a group on ends, and its region; "" where there is none."""
+    def _national(self, data: bytes, run: Run, first: int, found: list[Candidate]) -> None:
+        """Find the longest number with a trunk zero that begins with a group."""
         size = 0
         possible: list[tuple[int, int]] = []
         for last, more in enumerate(run.sizes[first : first + 5], first):
@@ -214,13 +201,14 @@ class Phones:
                 break
             if size >= 9:
                 possible.append((last, size))
-        if possible:
-            digits = _digits(data, run, first, possible[-1][0])
-            for last, size in reversed(possible):
-                region = self._plans.national(digits[:size])
-                if region and _is_whole(data, run, first, last, digits[:size]):
-                    return run.groups[last][1], region
-        return 0, ""
+        if not possible:
+            return
+        digits = _digits(data, run, first, possible[-1][0])
+        for last, size in reversed(possible):
+            region = self._plans.national(digits[:size])
+            if region and _is_whole(data, run, first, last, digits[:size]):
+                found.append(_phone(data, run.groups[first][0], run.groups[last][1], 0.75, region, rank=2))
+                return
 
 
 class AskedPhoneDetector:
@@ -237,6 +225,11 @@ class AskedPhoneDetector:
                 continue
             if 7 <= sum(1 for char in found[0] if 48 <= char <= 57) <= 12:
                 yield _phone(data, end - 1, found.end(), 0.6, rank=1)
+
+
+def _is_dialled(data: bytes, start: int) -> bool:
+    """Tell whether a group begins with the two zeros of an international number."""
+    return data[start : start + 2] == b"00" and 49 <= data[start + 2] <= 57
 
 
 def _digits(data: bytes, run: Run, first: int, last: int) -> str:

@@ -16,6 +16,7 @@ from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from functools import partial
 from hashlib import sha256
+from operator import itemgetter
 from typing import Any, Final
 
 import phonenumbers
@@ -83,8 +84,8 @@ class Scanner:
         findings = Findings(causes, partial(_placed, value, spans))
         return Inspection(findings, self._layers, self.detectors, cut or more or len(odd) > MOST_PER_TYPE, text.chars)
 
-    def _candidates(self, data: bytes, hits: list[Hit]) -> tuple[list[tuple[Candidate, str]], bool]:
-        found: list[tuple[Candidate, str]] = []
+    def _candidates(self, data: bytes, hits: list[Hit]) -> tuple[list[Candidate], bool]:
+        found: list[Candidate] = []
         cut = False
         for owner, ends in self._by_owner(hits).items():
             detector = self._table[owner]
@@ -95,7 +96,7 @@ class Scanner:
                 if count > MOST_CANDIDATES:
                     cut = True
                     break
-                found.append((candidate, candidate.detector or detector.name))
+                found.append(candidate if candidate.detector else candidate._replace(detector=detector.name))
         return found, cut
 
     def _by_owner(self, hits: list[Hit]) -> dict[int, list[list[int]]]:
@@ -120,13 +121,13 @@ Span = tuple[int, int, str, str, float, str]
 """First byte of the joined leaves and the one after the last, type, detail, confidence, detector. Never the value."""
 
 
-def _bounded(candidates: list[tuple[Candidate, str]]) -> tuple[list[Span], bool]:
+def _bounded(candidates: list[Candidate]) -> tuple[list[Span], bool]:
     """Return what stands, at most so many of a type, and a list of people; tell whether some were left out."""
     counts: dict[str, int] = {}
     distinct: dict[str, set[bytes]] = {kind: set() for kind in _BULK_TYPES}
     spans: list[Span] = []
     cut = False
-    for (kind, start, end, confidence, detail, _, value, _), detector in _undisputed(candidates):
+    for kind, start, end, confidence, detail, _, value, detector in _undisputed(candidates):
         counts[kind] = count = counts.get(kind, 0) + 1
         if count > MOST_PER_TYPE:
             cut = True
@@ -158,19 +159,41 @@ def _placed(value: Any, spans: list[Span]) -> tuple[Finding, ...]:
     return tuple(findings)
 
 
-def _undisputed(candidates: list[tuple[Candidate, str]]) -> list[tuple[Candidate, str]]:
+_BY_PLACE: Final = itemgetter(1, 2, 0)
+"""By start, end and type."""
+
+
+def _undisputed(candidates: list[Candidate]) -> list[Candidate]:
     """Return the candidates in order of place, without those that a stronger one overlaps."""
+    kept: list[Candidate] = []
+    rivals: list[Candidate] = []
+    reach = 0
+    for candidate in sorted(candidates, key=_BY_PLACE):
+        _, start, end, _, _, rank, _, _ = candidate
+        if not rank:
+            kept.append(candidate)
+            continue
+        if start >= reach:
+            kept += _strongest(rivals)
+            rivals = []
+        rivals.append(candidate)
+        if end > reach:
+            reach = end
+    kept += _strongest(rivals)
+    kept.sort(key=_BY_PLACE)
+    return kept
+
+
+def _strongest(rivals: list[Candidate]) -> list[Candidate]:
+    """Return those of an unbroken chain of overlaps that no stronger one overlaps."""
+    if len(rivals) < 2:
+        return rivals
     starts: list[int] = []
-    ends: list[int] = []
-    kept: list[tuple[Candidate, str]] = []
-    for item in sorted(candidates, key=lambda item: (-item[0].rank, item[0].start, -item[0].end)):
-        candidate = item[0]
-        if candidate.rank:
-            at = bisect_left(starts, candidate.end)
-            if at and ends[at - 1] > candidate.start:
-                continue
-            starts.insert(at, candidate.start)
-            ends.insert(at, candidate.end)
-        kept.append(item)
-    kept.sort(key=lambda item: (item[0].start, item[0].end, item[0].type))
+    kept: list[Candidate] = []
+    for candidate in sorted(rivals, key=lambda rival: (-rival.rank, rival.start, -rival.end)):
+        at = bisect_left(starts, candidate.end)
+        if at and kept[at - 1].end > candidate.start:
+            continue
+        starts.insert(at, candidate.start)
+        kept.insert(at, candidate)
     return kept
