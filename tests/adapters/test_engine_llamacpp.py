@@ -171,6 +171,13 @@ def test_trap_usage_counts_one_choice_only_and_the_capabilities_say_so(engine: L
     assert not engine.facts.capabilities.counts_choices
 
 
+def test_trap_an_image_is_an_error_of_the_server_and_the_capabilities_say_that_there_are_none(engine: LlamaCpp) -> None:
+    image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}
+    body = {"messages": [{"role": "user", "content": [image]}], "max_tokens": 1}
+    assert ask(engine, "/v1/chat/completions", body).status >= 400
+    assert not engine.facts.capabilities.media
+
+
 def test_trap_an_embeddings_input_above_the_published_length_is_500(engine: LlamaCpp) -> None:
     reply = ask(engine, "/v1/embeddings", {"model": "smollm2", "input": "word " * (engine.facts.embedding_tokens + 10)})
     assert reply.status == 500

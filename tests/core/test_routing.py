@@ -133,6 +133,15 @@ def test_a_missing_capability_is_unsupported_only_where_nothing_else_stands_in_t
     assert isinstance(run(snapshot(TWO[1]), need=Need("embeddings")).refusal(), Unsupported)
 
 
+def test_who_sends_an_image_to_a_model_that_reads_text_alone_is_told_which_deployment_lacks_it() -> None:
+    blind = deployment("blind", "premises", capabilities=Capabilities(CHAT, media=False))
+    need = Need("chat", frozenset({"media"}))
+    refusal = run(snapshot(blind, TWO[0]), RESTRICTED, need=need).refusal()
+    assert isinstance(refusal, Unsupported)
+    assert "`blind` does not offer media" in refusal.problem
+    assert order(run(snapshot(blind, TWO[1]), RESTRICTED, need=need)) == ["own"]
+
+
 @pytest.mark.parametrize("word", [a for a in Assurance if a not in (Assurance.VERIFIED, Assurance.PROVIDER_ASSERTED)])
 def test_unverified_means_unroutable(word: Assurance) -> None:
     decision = run(snapshot(deployment("own", "premises", assurance=word)))

@@ -232,6 +232,24 @@ def test_needs_are_read_from_the_request() -> None:
     assert completions(logprobs=0).needs == {"logprobs"}
 
 
+@pytest.mark.parametrize(
+    ("part", "needs"),
+    [
+        ({"type": "text", "text": "an image_url"}, set()),
+        ({"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}, {"media"}),
+        ({"type": "input_audio", "input_audio": {"data": "AA==", "format": "wav"}}, {"media"}),
+        ({"type": "file", "file": {"file_data": "data:application/pdf;base64,AA=="}}, {"media"}),
+    ],
+)
+def test_a_part_that_is_more_than_text_needs_a_deployment_that_reads_it(part: dict[str, Any], needs: set[str]) -> None:
+    messages = [
+        {"role": "user", "content": [{"type": "text", "text": "Look."}, part]},
+        {"role": "user", "content": "?"},
+    ]
+    assert chat(messages=messages).needs == needs
+    assert chat(messages=messages, n=2).needs == needs | {"choices"}
+
+
 def test_the_length_of_an_answer_has_one_meaning() -> None:
     assert chat(max_tokens=5).max_output_tokens == 5
     assert chat(max_completion_tokens=6).max_output_tokens == 6

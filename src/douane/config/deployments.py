@@ -203,6 +203,7 @@ def _capabilities(subject: Subject, model: Model | None, facts: KindFacts) -> Ca
         logprobs=usual.logprobs if given.logprobs is None else given.logprobs,
         choices=usual.choices if given.choices is None else given.choices,
         counts_choices=usual.counts_choices if given.counts_choices is None else given.counts_choices,
+        media=usual.media if given.media is None else given.media,
         context_tokens=given.context_tokens or min(known, default=None),
     )
 

@@ -246,6 +246,7 @@ class Capabilities(Settings):
     logprobs: bool | None = Field(default=None, description="Whether it gives log probabilities.")
     choices: bool | None = Field(default=None, description="Whether it gives several choices (`n`).")
     counts_choices: bool | None = Field(default=None, description="Whether its usage covers every choice of `n`.")
+    media: bool | None = Field(default=None, description="Whether its model reads images, sound or files in messages.")
     context_tokens: int | None = Field(
         default=None, ge=1, le=100_000_000, description="Tokens of context that it was started with."
     )

@@ -35,6 +35,12 @@ _SCHEME: Final = re.compile(r"[\x00-\x20\s]*[a-z][a-z0-9+.\-\t\r\n]*:", re.IGNOR
 """The beginning of a URL as lenient readers see it: after control characters and spaces, line ends left out."""
 _MAX_ROLE: Final = 64
 _TEXT_MESSAGE: Final = frozenset({"role", "content", "name"})
+_MEDIA_PARTS: Final = frozenset(
+    {"image_url", "input_image", "image", "image_embeds", "input_audio", "audio_url", "audio", "audio_embeds",
+     "video_url", "input_video", "video", "file", "input_file", "document", "document_url"}
+)  # fmt: skip
+"""Types of content parts that hold more than text."""
+_MEDIA: Final = frozenset({"media"})
 _REFERENCES: Final = frozenset({"$ref", "$dynamicRef", "$recursiveRef"})
 _NO_FETCH: Final = "No third party fetches anything for a request."
 _NOTHING: Final[frozenset[str]] = frozenset()
@@ -144,10 +150,19 @@ def _check_shapes(value: Mapping[str, Any], shapes: Mapping[str, Shape], require
 # --- nested parts of a chat --------------------------------------------------------------------------------------
 
 
-def _check_messages(messages: list[dict[str, Any]]) -> None:
+def _check_messages(messages: list[dict[str, Any]]) -> frozenset[str]:
+    """Check each message; return the capabilities that their content needs."""
+    needs = _NOTHING
     for index, message in enumerate(messages):
         if not (type(message.get("content")) is str and _TEXT_MESSAGE.issuperset(message) and _has_role(message)):
             _check_message(message, f"/messages/{index}")
+            if not needs and _holds_media(message.get("content")):
+                needs = _MEDIA
+    return needs
+
+
+def _holds_media(content: Any) -> bool:
+    return type(content) is list and any(part["type"] in _MEDIA_PARTS for part in content)
 
 
 def _has_role(message: dict[str, Any]) -> bool:
@@ -343,8 +358,9 @@ def parse_chat(value: Any) -> Ask:
     """Check a body of POST /v1/chat/completions; raise InvalidRequest or Unsupported, naming the field."""
     body = _object(value)
     _check_shapes(body, _CHAT, ("model", "messages"))
-    _check_messages(body["messages"])
-    needs = _NOTHING if _NEEDING.isdisjoint(body) else _chat_needs(body)
+    needs = _check_messages(body["messages"])
+    if not _NEEDING.isdisjoint(body):
+        needs |= _chat_needs(body)
     limit = _limit(body)
     stream = body.get("stream") is True
     usage = stream and _includes_usage(body)

@@ -117,6 +117,7 @@ class LlamaCpp:
                 tools=ToolSupport.EMULATED,
                 context_tokens=context_tokens,
                 counts_choices=False,
+                media=False,
             ),
         )
 

@@ -48,7 +48,7 @@ class ToolSupport(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What a deployment can do. `endpoints` holds chat, completions, embeddings.
+    """What a deployment can do. `endpoints` holds chat, completions, embeddings; `media`: it reads more than text.
 
     `counts_choices` tells whether its usage covers every choice where a request asks for several (`n` above 1); where
     it does not, output tokens of such a request are counted or unknown, never taken from it (law 8).
@@ -61,6 +61,7 @@ class Capabilities:
     choices: bool = True
     context_tokens: int | None = None
     counts_choices: bool = True
+    media: bool = True
 
 
 @dataclass(frozen=True, slots=True)

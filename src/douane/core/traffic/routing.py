@@ -176,6 +176,8 @@ def _has(deployment: Deployment, word: str) -> bool:
             return can.logprobs
         case "choices":
             return can.choices
+        case "media":
+            return can.media
         case _:
             return False
 

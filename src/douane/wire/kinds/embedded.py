@@ -1,7 +1,7 @@
 """The engine that the gateway starts itself: llama.cpp's own server, as a supervised child.
 
-It ignores tools, so they are emulated by what it does enforce, a JSON Schema; and its usage does not cover every choice
-of a request for several. Nothing of one request is kept for the next: the child is started so.
+It ignores tools, so they are emulated by what it does enforce, a JSON Schema; its usage does not cover every choice
+of a request for several; it reads text alone. Nothing of one request is kept for the next: the child is started so.
 """
 
 from __future__ import annotations
@@ -20,7 +20,10 @@ KIND: Final = Dialect(
         default_base_url=None,
         needs_api_key=False,
         capabilities=Capabilities(
-            frozenset({"chat", "completions", "embeddings"}), tools=ToolSupport.EMULATED, counts_choices=False
+            frozenset({"chat", "completions", "embeddings"}),
+            tools=ToolSupport.EMULATED,
+            counts_choices=False,
+            media=False,
         ),
         supervised=True,
     ),
