@@ -32,14 +32,11 @@ def reserve_again(exchange: Exchange, limits: LimitBook) -> None:
 
 def highest_cost_micro(exchange: Exchange) -> int:
     """Return the highest cost of the request over its route's deployments, in the currency of the key's budget."""
-    return max(
-        (
-            cost
-            for name in exchange.route.deployments
-            if (cost := cost_for_budget(exchange, name, exchange.need.input_tokens, exchange.need.output_tokens))
-        ),
-        default=0,
-    )
+    highest, deployments, need = 0, exchange.snapshot.deployments, exchange.need
+    for name in exchange.route.deployments:
+        if deployments[name].price is not None:
+            highest = max(highest, cost_for_budget(exchange, name, need.input_tokens, need.output_tokens))
+    return highest
 
 
 def cost_for_budget(exchange: Exchange, deployment: str, input_tokens: int, output_tokens: int) -> int:
