@@ -13,10 +13,10 @@ import argparse
 import asyncio
 import json
 import os
-import shutil
 import tempfile
 import time
 from collections.abc import Awaitable
+from contextlib import nullcontext
 from pathlib import Path
 
 import uvloop
@@ -135,12 +135,9 @@ def main() -> None:
     parser.add_argument("--data", type=Path)
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
-    folder = arguments.data or Path(tempfile.mkdtemp(prefix="douane-ledger-", dir="."))
-    try:
-        rows = uvloop.run(measure(folder, arguments.seconds))
-    finally:
-        if arguments.data is None:
-            shutil.rmtree(folder)
+    given = arguments.data
+    with tempfile.TemporaryDirectory(prefix="douane-ledger-") if given is None else nullcontext(given) as folder:
+        rows = uvloop.run(measure(Path(folder), arguments.seconds))
     if arguments.json:
         print(json.dumps(rows))
         return
