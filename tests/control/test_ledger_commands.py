@@ -121,6 +121,16 @@ def test_an_export_gives_every_attempt_once_over_many_pages(data: Path) -> None:
     assert len(part) == 300
 
 
+def test_an_export_names_the_level_and_leaves_the_compartments_as_they_are(data: Path) -> None:
+    marks = ("", "pci", "health,pci", "")
+    intents = [an_intent(str(level), level=level, compartments=marks[level]) for level in range(4)]
+    reads = filled(data, *intents, *(an_outcome(str(level)) for level in range(3)))
+    words = ("public", "internal", "confidential", "restricted")
+    rows = list(csv.DictReader(io.StringIO("".join(export(reads, Format.CSV)))))
+    assert {(row["level"], row["compartments"]) for row in rows} == set(zip(words, marks, strict=True))
+    assert {json.loads(line)["level"] for line in export(reads, Format.JSONL)} == set(words)
+
+
 def test_a_csv_keeps_unknown_empty_and_runs_no_formula(data: Path) -> None:
     reads = filled(data, *settled("a", upstream="=1+1", cost_micro=None), an_intent("b"))
     rows = list(csv.DictReader(io.StringIO("".join(export(reads, Format.CSV)))))

@@ -1,6 +1,7 @@
 """`ledger export`: every attempt, as CSV or JSON lines, in bounded memory.
 
-A cell of CSV that a spreadsheet would run as a formula is led by an apostrophe.
+A level is given as its word; a number that is no level stays as it is. A cell of CSV that a spreadsheet would run as a
+formula is led by an apostrophe.
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ from typing import Any, Final
 import orjson
 
 from douane.control.ledger_report import FOREVER_US
+from douane.core.label import Level
 from douane.ports import LedgerReader
 
 _FLAGS: Final = frozenset({"premises", "settles"})
+_LEVELS: Final = {int(level): level.word for level in Level}
 
 
 class Format(StrEnum):
@@ -26,7 +29,7 @@ class Format(StrEnum):
 
 def export(reader: LedgerReader, form: Format, *, since_us: int = 0, until_us: int = FOREVER_US) -> Iterator[str]:
     """Yield the export line by line, line ends included. Unknown is null in JSON, empty in CSV."""
-    rows = reader.attempts(since_us, until_us)
+    rows = ({**row, "level": _LEVELS.get(row["level"], row["level"])} for row in reader.attempts(since_us, until_us))
     return _csv(rows) if form is Format.CSV else (orjson.dumps(row).decode() + "\n" for row in rows)
 
 
