@@ -10,6 +10,7 @@ Money is held in the budget's currency, per calendar day or month in UTC.
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 _STEPS: Final = 60
@@ -81,8 +82,11 @@ class Purse(NamedTuple):
     reserved_micro: int = 0
 
     def at(self, period: str) -> Purse:
-        """Return the purse in `period`: a new one starts with nothing spent, what is reserved stays reserved."""
-        return self if period == self.period else Purse(period, 0, self.reserved_micro)
+        """Return the purse in `period`: a new one starts with nothing spent, what is reserved stays reserved.
+
+        A clock that goes back begins no period anew: that would forget what was spent.
+        """
+        return self if period <= self.period else Purse(period, 0, self.reserved_micro)
 
     def left_micro(self, amount_micro: int) -> int:
         return amount_micro - self.spent_micro - self.reserved_micro
@@ -101,7 +105,13 @@ def period_of(now_s: int, per: str) -> str:
     >>> period_of(1763860000, "month")
     '2025-11-01'
     """
-    day = datetime.fromtimestamp(now_s, UTC).date()
+    return _period(now_s // 86_400, per)
+
+
+@lru_cache(maxsize=8)
+def _period(day_number: int, per: str) -> str:
+    """Asked for with each request, and the same all day."""
+    day = datetime.fromtimestamp(day_number * 86_400, UTC).date()
     return (day if per == "day" else day.replace(day=1)).isoformat()
 
 
