@@ -137,3 +137,46 @@ def test_a_budget_begins_anew_with_its_period_and_remembers_what_the_ledger_knew
     assert not isinstance(book.reserve(key, 0, 3), Hold)
     clock.advance(1)
     assert isinstance(book.reserve(key, 0, 3), Hold)
+
+
+def test_what_ends_in_a_new_period_is_charged_to_it() -> None:
+    clock = FrozenClock(1_767_225_599_000_000)
+    book = MemoryLimits(clock)
+    key = Key("k", "0", "o", budget=Budget(10, "EUR", "month"))
+    hold = book.reserve(key, 0, 9)
+    assert isinstance(hold, Hold)
+    clock.advance(1)
+    hold.settle(0, 9)
+    assert not isinstance(book.reserve(key, 0, 2), Hold)
+
+
+def test_a_clock_that_goes_back_gives_no_second_budget() -> None:
+    clock = FrozenClock(1_767_225_600_000_000)
+    book = MemoryLimits(clock)
+    key = Key("k", "0", "o", budget=Budget(10, "EUR", "day"))
+    for step_s in (-1, 1):
+        hold = book.reserve(key, 0, 9)
+        if isinstance(hold, Hold):
+            hold.settle(0, 9)
+        clock.advance(step_s)
+    assert not isinstance(book.reserve(key, 0, 9), Hold)
+
+
+def test_what_is_held_stays_held_when_the_ledger_tells_what_was_spent() -> None:
+    book = MemoryLimits(FrozenClock())
+    key = Key("k", "0", "o", budget=Budget(10, "EUR", "month"))
+    assert isinstance(book.reserve(key, 0, 6), Hold)
+    book.load(key, 1)
+    assert not isinstance(book.reserve(key, 0, 4), Hold)
+
+
+def test_a_request_that_began_under_another_period_does_not_empty_the_purse() -> None:
+    """A reload makes a daily budget a monthly one; what is still under way was reserved by the day."""
+    book = MemoryLimits(FrozenClock())
+    daily, monthly = (Key("k", "0", "o", budget=Budget(10, "EUR", per)) for per in ("day", "month"))
+    hold = book.reserve(daily, 0, 1)
+    assert isinstance(hold, Hold)
+    book.load(monthly, 9)
+    hold.settle(0, 1)
+    for key in (daily, monthly):
+        assert not isinstance(book.reserve(key, 0, 1), Hold)

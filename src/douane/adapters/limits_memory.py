@@ -17,19 +17,24 @@ from douane.ports import Clock
 class _Account:
     """The state of one key."""
 
-    __slots__ = ("in_flight", "purse", "requests", "tokens")
+    __slots__ = ("in_flight", "per", "purse", "requests", "tokens")
 
     def __init__(self) -> None:
         self.requests = Window()
         self.tokens = Window()
         self.in_flight = 0
         self.purse = Purse()
+        self.per: str | None = None
+
+    def roll(self, now_s: int) -> Purse:
+        """Return the purse in the period of now. Which period is the account's: a request may hold an older key."""
+        return self.purse if self.per is None else self.purse.at(period_of(now_s, self.per))
 
 
 class Hold:
     """The `Reservation` port: what one request holds."""
 
-    __slots__ = ("_account", "_clock", "_cost_micro", "_counted", "_open", "_second", "_tokens")
+    __slots__ = ("_account", "_clock", "_cost_micro", "_open", "_second", "_tokens")
 
     def __init__(self, account: _Account, clock: Clock, second: int, tokens: int, cost_micro: int) -> None:
         self._account, self._clock = account, clock
@@ -43,7 +48,9 @@ class Hold:
         account = self._account
         account.in_flight -= 1
         if self._cost_micro or cost_micro:
-            account.purse = account.purse.settle(self._cost_micro, cost_micro)
+            # Charged to the period in which it ended, as the ledger has it.
+            purse = account.roll(self._clock.now_us() // 1_000_000)
+            account.purse = purse.settle(self._cost_micro, cost_micro)
         if self._tokens >= tokens:
             account.tokens = account.tokens.correct(self._second, tokens - self._tokens)
         else:
@@ -63,10 +70,12 @@ class MemoryLimits:
         self._accounts: dict[str, _Account] = {}
 
     def load(self, key: Key, spent_micro: int) -> None:
-        """Say what a key had spent in its running period when the process began."""
+        """Say what a key had spent in its running period before its budget was kept here. What is held stays held."""
         if key.budget is not None:
             period = period_of(self._clock.now_us() // 1_000_000, key.budget.per)
-            self._account(key).purse = Purse(period, spent_micro)
+            account = self._account(key)
+            account.per = key.budget.per
+            account.purse = Purse(period, spent_micro, account.purse.reserved_micro)
 
     def reserve(self, key: Key, tokens: int, cost_micro: int) -> Hold | RateLimited | BudgetExhausted:
         account = self._account(key)
@@ -84,7 +93,8 @@ class MemoryLimits:
             return _limited(key, "tokens per minute", limits.tokens_per_minute, wait_s)
         if key.budget is not None:
             now_s = self._clock.now_us() // 1_000_000
-            purse = account.purse.at(period_of(now_s, key.budget.per))
+            account.per = account.per or key.budget.per
+            purse = account.roll(now_s)
             if cost_micro > purse.left_micro(key.budget.amount_micro):
                 return _exhausted(key, key.budget, period_end_s(now_s, key.budget.per) - now_s)
             account.purse = purse.reserve(cost_micro)

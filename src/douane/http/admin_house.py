@@ -56,7 +56,7 @@ class _Doings:
         )
 
     async def reload(self) -> Mapping[str, Any]:
-        return {"version": self._house.reload()}
+        return {"version": await self._house.reload()}
 
     async def status(self) -> Mapping[str, Any]:
         house = self._house

@@ -106,7 +106,7 @@ def probes(house: House) -> dict[str, Probe]:
 
 async def _reload(house: House) -> None:
     try:
-        version = house.reload()
+        version = await house.reload()
     except ConfigurationErrors as errors:
         for error in errors.problems:
             place = f"{error.param}: " if error.param else ""
