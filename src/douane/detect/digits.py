@@ -20,13 +20,16 @@ RUN_PROBE = Probe(rb"[0-9](?:" + _BETWEEN + rb"{0,3}[0-9]){8}[^0-9]")
 """Ends one byte after a group of digits that is at least the ninth digit of its run."""
 
 _RUN = re.compile(rb"[0-9]+(?:" + _BETWEEN + rb"{1,3}[0-9]+)*")
-_GROUP = re.compile(rb"[0-9]+")
 NOT_DIGITS = bytes(sorted(set(range(256)) - set(b"0123456789")))
+_BLANKED = bytes(sign if sign in b"0123456789" else 32 for sign in range(256))
+"""A table that makes every sign but digits a blank."""
 _RUN_BYTES = b"0123456789 .-/()\xc2\xa0\xe2\xaf" + bytes(range(0x80, 0x94))
 _PLUS = ord("+")
-_GLUE_BEFORE = re.compile(rb"([A-Za-z_\x80-\xbf\xc3]{1,24})([\-./#]?)\Z")
-_TIES = bytes(sorted({*b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_-./#\xc3", *range(0x80, 0xC0)}))
-"""What `_GLUE_BEFORE` can end in."""
+_GLUE = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_\xc3" + bytes(range(0x80, 0xC0))
+"""What the word before a run is made of."""
+_GLUE_SIGNS = b"-./#"
+_LONGEST_GLUE = 24
+_TIES = frozenset(_GLUE + _GLUE_SIGNS)
 _NAMED = frozenset(
     word.encode() for word in (
         "tel", "tél", "phone", "mobile", "portable", "fax", "fixe", "nir", "ss", "secu", "sécu", "ssn", "siren",
@@ -72,13 +75,12 @@ def runs(data: bytes, ends: Iterable[int]) -> Iterator[Run]:
     for end in ends:
         if end - 1 <= done:
             continue
-        for found in _RUN.finditer(data, _run_start(data, done, end - 1)):
+        last = _run_start(data, done, end - 1)
+        while last < end - 1 and (found := _RUN.search(data, last)) is not None:
             first, last = found.span()
             if last > done:
                 yield _run(data, first, last)
                 done = last
-            if last >= end - 1:
-                break
 
 
 def _run_start(data: bytes, low: int, end: int) -> int:
@@ -93,18 +95,29 @@ def _run_start(data: bytes, low: int, end: int) -> int:
 
 
 def _run(data: bytes, start: int, end: int) -> Run:
-    groups = [found.span() for found in _GROUP.finditer(data, start, end)]
-    sizes = [last - first for first, last in groups]
+    groups: list[tuple[int, int]] = []
+    sizes: list[int] = []
+    at = start
+    for digits in data[start:end].translate(_BLANKED).split(b" "):
+        size = len(digits)
+        if size:
+            groups.append((at, at + size))
+            sizes.append(size)
+        at += size + 1
     return Run(groups, sizes, _tie(data, start), start > 0 and data[start - 1] == _PLUS, start, end)
 
 
 def _tie(data: bytes, start: int) -> str:
     if data[start - 1] not in _TIES:
         return ""
-    glue = _GLUE_BEFORE.search(data, max(0, start - 25), start)
-    if glue is None or glue[1].lower().strip(b"_") in _NAMED:
+    before = data[max(0, start - _LONGEST_GLUE - 1) : start]
+    by_sign = before[-1] in _GLUE_SIGNS
+    if by_sign:
+        before = before[:-1]
+    word = before[len(before.rstrip(_GLUE)) :][-_LONGEST_GLUE:]
+    if not word or word.lower().strip(b"_") in _NAMED:
         return ""
-    return "-" if glue[2] or glue[1].endswith(b"_") else "a"
+    return "-" if by_sign or word.endswith(b"_") else "a"
 
 
 class Step(NamedTuple, Generic[K]):
