@@ -148,19 +148,20 @@ class Shapes(Generic[K]):
         """Return each stretch of the run that is grouped as some kind is."""
         found = []
         sizes = run.sizes
+        groups = len(sizes)
         left = sum(sizes)
         for first, size in enumerate(sizes):
             if left < self._fewest:
                 break
             left -= size
-            step = self._start
-            for last in range(first, len(sizes)):
-                following = step.then.get(sizes[last])
-                if following is None:
+            then = self._start.then
+            for last in range(first, groups):
+                step = then.get(sizes[last])
+                if step is None:
                     break
-                step = following
-                if step.kinds:
-                    found.append((first, last, step.kinds))
+                kinds, then = step
+                if kinds:
+                    found.append((first, last, kinds))
         return found
 
 

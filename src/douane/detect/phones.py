@@ -49,21 +49,21 @@ _OTHER_NUMBER = re.compile(
 )
 
 
-def _plan(regions: Iterable[str]) -> re.Pattern[str]:
+def _plan(regions: Iterable[str]) -> re.Pattern[bytes]:
     """Return what the national significant numbers of some regions look like, all types together."""
     plans = [PhoneMetadata.metadata_for_region(region) for region in regions]
     descriptions = [getattr(plan, kind) for plan in plans if plan is not None for kind in _TYPES]
     patterns = [found.national_number_pattern for found in descriptions if found and found.national_number_pattern]
-    return re.compile("|".join(f"(?:{pattern})" for pattern in patterns))
+    return re.compile("|".join(f"(?:{pattern})" for pattern in patterns).encode())
 
 
 class NumberingPlans:
     """Which digits are a number where. Plans of countries load as numbers of theirs turn up."""
 
     def __init__(self, regions: Iterable[str]) -> None:
-        trunk_zero: dict[str, str] = {}
-        self.without_trunk: list[tuple[str, re.Pattern[str]]] = []
-        self.american: re.Pattern[str] | None = None
+        trunk_zero: dict[str, bytes] = {}
+        self.without_trunk: list[tuple[str, re.Pattern[bytes]]] = []
+        self.american: re.Pattern[bytes] | None = None
         for region in regions:
             metadata = PhoneMetadata.metadata_for_region(region)
             if metadata is None or metadata.country_code is None:
@@ -75,19 +75,20 @@ class NumberingPlans:
             if region == "IT":
                 trunk_zero[region] = plan.pattern
             elif metadata.national_prefix == "0":
-                trunk_zero[region] = f"0(?:{plan.pattern})"
+                trunk_zero[region] = b"0(?:%b)" % plan.pattern
             else:
                 self.without_trunk.append((region, plan))
         self.trunk_zero = frozenset(trunk_zero)
-        self._national = re.compile("|".join(f"(?P<{region}>{plan})" for region, plan in trunk_zero.items()) or "(?!)")
-        self._countries: dict[int, re.Pattern[str] | None] = {}
+        plans = [b"(?P<%b>%b)" % (region.encode(), plan) for region, plan in trunk_zero.items()]
+        self._national = re.compile(b"|".join(plans) or b"(?!)")
+        self._countries: dict[int, re.Pattern[bytes] | None] = {}
 
-    def national(self, digits: str) -> str:
+    def national(self, digits: bytes) -> str:
         """Return the region that takes a number with its trunk zero, or ""."""
         found = self._national.fullmatch(digits)
         return (found.lastgroup or "") if found is not None else ""
 
-    def international(self, digits: str) -> bool:
+    def international(self, digits: bytes) -> bool:
         """Tell whether `digits`, country code first, are a possible number; a trunk zero in brackets is dropped."""
         for size in (1, 2, 3):
             code = int(digits[:size])
@@ -96,11 +97,11 @@ class NumberingPlans:
             plan = self._country(code)
             rest = digits[size:]
             return plan is not None and (
-                plan.fullmatch(rest) is not None or (rest[:1] == "0" and plan.fullmatch(rest[1:]) is not None)
+                plan.fullmatch(rest) is not None or (rest[:1] == b"0" and plan.fullmatch(rest[1:]) is not None)
             )
         return False
 
-    def _country(self, code: int) -> re.Pattern[str] | None:
+    def _country(self, code: int) -> re.Pattern[bytes] | None:
         if code not in self._countries:
             region = COUNTRY_CODE_TO_REGION_CODE[code][0]
             metadata = (
@@ -110,7 +111,7 @@ class NumberingPlans:
             )
             general = metadata.general_desc if metadata is not None else None
             pattern = general.national_number_pattern if general is not None else None
-            self._countries[code] = re.compile(pattern) if pattern else None
+            self._countries[code] = re.compile(pattern.encode()) if pattern else None
         return self._countries[code]
 
 
@@ -149,17 +150,17 @@ class Phones:
         run, first, last, start, _, digits = place
         if not self._is_french or digits[1] == _ZERO or not even_gaps(data, run, first, last):
             return None
-        if _is_labelled(data, start, digits.decode(), bare=first == last):
+        if _is_labelled(data, start, digits, bare=first == last):
             return None
-        return _phone(data, place.start, place.end, 0.9, "FR", rank=2)
+        return _phone(start, place.end, digits, 0.9, "FR", rank=2)
 
     def american(self, data: bytes, place: Place) -> Candidate | None:
         """Return a number of the North American plan, grouped three, three, four."""
         plan = self._plans.american
-        if plan is None or not is_apart(place) or plan.fullmatch(place.digits.decode()) is None:
+        if plan is None or not is_apart(place) or plan.fullmatch(place.digits) is None:
             return None
         bracket = data[place.start - 1 : place.start] == b"("
-        return _phone(data, place.start - bracket, place.end, 0.8, "US", rank=2)
+        return _phone(place.start - bracket, place.end, place.digits, 0.8, "US", rank=2)
 
     def nine_digits(self, data: bytes, place: Place) -> Candidate | None:
         """Return a number of a plan without trunk prefix: any nine digits look like one, so a word must announce it."""
@@ -168,9 +169,9 @@ class Phones:
         start = place.start
         if start - place.run.start >= _ASKED_REACH or _ASKED.search(data, max(0, start - _ASKED_REACH), start) is None:
             return None
-        digits = place.digits.decode()
+        digits = place.digits
         region = next((region for region, plan in self._plans.without_trunk if plan.fullmatch(digits)), "")
-        return _phone(data, place.start, place.end, 0.75, region, rank=4) if region else None
+        return _phone(start, place.end, digits, 0.75, region, rank=4) if region else None
 
     def _international(self, data: bytes, run: Run, first: int, found: list[Candidate], *, skip: int) -> None:
         """Find the longest number that begins with a group: its `skip` zeros, or the plus sign before it."""
@@ -188,7 +189,7 @@ class Phones:
         for last, size in reversed(possible):
             if self._plans.international(digits[skip:size]):
                 start = run.groups[first][0]
-                found.append(_phone(data, start if skip else start - 1, run.groups[last][1], 0.95, rank=4))
+                found.append(_phone(start if skip else start - 1, run.groups[last][1], digits[:size], 0.95, rank=4))
                 return
 
     def _national(self, data: bytes, run: Run, first: int, found: list[Candidate]) -> None:
@@ -205,9 +206,10 @@ class Phones:
             return
         digits = _digits(data, run, first, possible[-1][0])
         for last, size in reversed(possible):
-            region = self._plans.national(digits[:size])
-            if region and _is_whole(data, run, first, last, digits[:size]):
-                found.append(_phone(data, run.groups[first][0], run.groups[last][1], 0.75, region, rank=2))
+            number = digits[:size]
+            region = self._plans.national(number)
+            if region and _is_whole(data, run, first, last, number):
+                found.append(_phone(run.groups[first][0], run.groups[last][1], number, 0.75, region, rank=2))
                 return
 
 
@@ -223,8 +225,9 @@ class AskedPhoneDetector:
             found = _ANNOUNCED.match(data, end - 1)
             if found is None or _DATE.match(found[0]) is not None:
                 continue
-            if 7 <= sum(1 for char in found[0] if 48 <= char <= 57) <= 12:
-                yield _phone(data, end - 1, found.end(), 0.6, rank=1)
+            digits = found[0].translate(None, NOT_DIGITS)
+            if 7 <= len(digits) <= 12:
+                yield _phone(end - 1, found.end(), digits, 0.6, rank=1)
 
 
 def _is_dialled(data: bytes, start: int) -> bool:
@@ -232,11 +235,11 @@ def _is_dialled(data: bytes, start: int) -> bool:
     return data[start : start + 2] == b"00" and 49 <= data[start + 2] <= 57
 
 
-def _digits(data: bytes, run: Run, first: int, last: int) -> str:
-    return data[run.groups[first][0] : run.groups[last][1]].translate(None, NOT_DIGITS).decode()
+def _digits(data: bytes, run: Run, first: int, last: int) -> bytes:
+    return data[run.groups[first][0] : run.groups[last][1]].translate(None, NOT_DIGITS)
 
 
-def _is_whole(data: bytes, run: Run, first: int, last: int, digits: str) -> bool:
+def _is_whole(data: bytes, run: Run, first: int, last: int, digits: bytes) -> bool:
     start, end = run.groups[first][0], run.groups[last][1]
     if (first == 0 and run.glued) or _DATE.match(data, start) is not None:
         return False
@@ -247,13 +250,12 @@ def _is_whole(data: bytes, run: Run, first: int, last: int, digits: str) -> bool
     return not data[end : end + 1].isalpha() and not _is_labelled(data, start, digits, bare=first == last)
 
 
-def _is_labelled(data: bytes, start: int, digits: str, *, bare: bool) -> bool:
+def _is_labelled(data: bytes, start: int, digits: bytes, *, bare: bool) -> bool:
     """Tell whether a number without separators is announced as something else, or is the row of all digits."""
-    if digits == "0123456789":
+    if digits == b"0123456789":
         return True
     return bare and _OTHER_NUMBER.search(data, max(0, start - 24), start) is not None
 
 
-def _phone(data: bytes, start: int, end: int, confidence: float, region: str = "", *, rank: int) -> Candidate:
-    digits = data[start:end].translate(None, NOT_DIGITS)
+def _phone(start: int, end: int, digits: bytes, confidence: float, region: str = "", *, rank: int) -> Candidate:
     return Candidate("PHONE", start, end, confidence, region, rank, digits[-9:], "phone")

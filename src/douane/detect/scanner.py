@@ -74,13 +74,10 @@ class Scanner:
         odd = document.unreadable
         if not candidates and not odd:
             return Inspection((), self._layers, self.detectors, False, text.chars)
-        spans, more = _bounded(candidates)
         causes: dict[tuple[str, str], int] = {}
         for _, _, kind in odd[:MOST_PER_TYPE]:
             causes["UNREADABLE", kind] = causes.get(("UNREADABLE", kind), 0) + 1
-        for span in spans:
-            cause = span[2], span[3]
-            causes[cause] = causes.get(cause, 0) + 1
+        spans, more = _bounded(_undisputed(candidates), causes)
         findings = Findings(causes, partial(_placed, value, spans))
         return Inspection(findings, self._layers, self.detectors, cut or more or len(odd) > MOST_PER_TYPE, text.chars)
 
@@ -121,22 +118,25 @@ Span = tuple[int, int, str, str, float, str]
 """First byte of the joined leaves and the one after the last, type, detail, confidence, detector. Never the value."""
 
 
-def _bounded(candidates: list[Candidate]) -> tuple[list[Span], bool]:
-    """Return what stands, at most so many of a type, and a list of people; tell whether some were left out."""
+def _bounded(candidates: list[Candidate], causes: dict[tuple[str, str], int]) -> tuple[list[Span], bool]:
+    """Return at most so many of a type, and a list of people, and count them; tell whether some were left out."""
     counts: dict[str, int] = {}
     distinct: dict[str, set[bytes]] = {kind: set() for kind in _BULK_TYPES}
     spans: list[Span] = []
     cut = False
-    for kind, start, end, confidence, detail, _, value, detector in _undisputed(candidates):
+    for kind, start, end, confidence, detail, _, value, detector in candidates:
         counts[kind] = count = counts.get(kind, 0) + 1
         if count > MOST_PER_TYPE:
             cut = True
             continue
+        cause = kind, detail
+        causes[cause] = causes.get(cause, 0) + 1
         spans.append((start, end, kind, detail, confidence, detector))
         values = distinct.get(kind)
         if values is not None and value not in values:
             values.add(value)
             if len(values) == BULK_FROM:
+                causes["BULK", kind.lower()] = 1
                 spans.append((start, end, "BULK", kind.lower(), 0.9, "bulk"))
     return spans, cut
 
