@@ -265,3 +265,20 @@ def test_an_answer_that_its_engine_gave_up_never_looks_complete(reason: str, str
     sink = run(built, STREAM if stream else CHAT)
     assert b"[DONE]" not in sink.data
     assert built.ledger.outcomes[-1].state != "complete"
+
+
+def test_a_deployment_that_a_reload_takes_away_in_the_midst_is_still_settled() -> None:
+    built = limited(budget=Budget(10**9, "EUR", "day"))
+    play(built, good("chat", stream=False))
+
+    def take_away() -> None:
+        snapshot = built.snapshots.snapshot
+        rest = {name: one for name, one in snapshot.deployments.items() if name != "cloud-0"}
+        route = replace(snapshot.routes["chat"], deployments=("home-0",))
+        built.snapshots.snapshot = replace(snapshot, version="v2", deployments=rest, routes={"chat": route})
+
+    built.ledger.meanwhile = take_away
+    sink = run(built)
+    assert (sink.status, sink.headers["x-douane-zone"]) == (200, "home")
+    assert [(o.deployment, o.settles) for o in built.ledger.outcomes] == [("cloud-0", False), ("home-0", True)]
+    assert purse(built)[1:] == (0, 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from douane.core.money import Price
 from douane.errors import BudgetExhausted, DouaneError, RateLimited
 from douane.gateway.exchange import Exchange
 from douane.ports import LimitBook
@@ -32,28 +33,28 @@ def reserve_again(exchange: Exchange, limits: LimitBook) -> None:
 
 def highest_cost_micro(exchange: Exchange) -> int:
     """Return the highest cost of the request over its route's deployments, in the currency of the key's budget."""
-    highest, deployments, need = 0, exchange.snapshot.deployments, exchange.need
+    highest, deployments, need, budget = 0, exchange.snapshot.deployments, exchange.need, exchange.key.budget
     for name in exchange.route.deployments:
-        if deployments[name].price is not None:
-            highest = max(highest, cost_for_budget(exchange, name, need.input_tokens, need.output_tokens))
+        price = deployments[name].price
+        if price is not None and budget is not None:
+            cost = cost_for_budget(exchange, price, need.input_tokens, need.output_tokens)
+            if cost is None:
+                raise _no_rate(price.currency, budget.currency)
+            highest = max(highest, cost)
     return highest
 
 
-def cost_for_budget(exchange: Exchange, deployment: str, input_tokens: int, output_tokens: int) -> int:
-    """Return what tokens cost at a deployment, in the currency of the key's budget; 0 on own hardware.
+def cost_for_budget(exchange: Exchange, price: Price | None, input_tokens: int, output_tokens: int) -> int | None:
+    """Return what tokens cost at a price, in the currency of the key's budget; 0 on own hardware; None without a rate.
 
     A rate that is missing is refused by `check`; where it is missing all the same, the budget is treated as exhausted.
     """
-    price = exchange.snapshot.deployments[deployment].price
     budget = exchange.key.budget
     if price is None or budget is None:
         return 0
-    cost = exchange.snapshot.rates.convert_micro(
+    return exchange.snapshot.rates.convert_micro(
         price.cost_micro(input_tokens, output_tokens), price.currency, budget.currency
     )
-    if cost is None:
-        raise _no_rate(price.currency, budget.currency)
-    return cost
 
 
 def _no_rate(currency: str, into: str) -> DouaneError:

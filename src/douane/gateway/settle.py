@@ -63,9 +63,11 @@ class Settler:
             exchange.used_tokens += ending.held_tokens
         else:
             exchange.used_tokens += usage.input_tokens + usage.output_tokens
-            exchange.used_micro += cost_for_budget(
-                exchange, ending.deployment.name, usage.input_tokens, usage.output_tokens
-            )
+            # The deployment as it was when it was asked: a reload may have taken it, or its currency's rate, away.
+            cost = cost_for_budget(exchange, ending.deployment.price, usage.input_tokens, usage.output_tokens)
+            if cost is None and exchange.key.budget is not None:
+                cost = exchange.key.budget.amount_micro
+            exchange.used_micro += cost or 0
         if last and exchange.reservation is not None:
             exchange.reservation.settle(exchange.used_tokens, exchange.used_micro)
 
