@@ -10,7 +10,7 @@ import asyncio
 import os
 import secrets
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from importlib.metadata import entry_points
@@ -49,6 +49,13 @@ from douane.wire.kinds.kind import Kind
 
 _LOG_PERIOD_S = 0.1
 _KEYS_PERIOD_S = 1.0
+
+BeforeStart = Callable[[config.ServerSettings], Awaitable[None]]
+"""What must hold before anything is started that takes long; it raises a DouaneError where it doesn't."""
+
+
+async def _nothing(_server: config.ServerSettings) -> None:
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,22 +113,25 @@ class House:
         self._reloading = asyncio.Lock()
 
     @classmethod
-    async def open(cls, start: Start, *, say: Callable[[str], None] = lambda _line: None) -> House:
+    async def open(
+        cls, start: Start, *, say: Callable[[str], None] = lambda _line: None, before_start: BeforeStart = _nothing
+    ) -> House:
         """Wire everything and start what must run; `say` gets a line for each step. Raises DouaneError."""
         kinds = kinds_installed()
         house = cls(start, configuration_of(start, kinds), kinds)
         try:
-            await house._build(say)
+            await house._build(say, before_start)
         except BaseException:
             await house.close()
             raise
         return house
 
-    async def _build(self, say: Callable[[str], None]) -> None:
+    async def _build(self, say: Callable[[str], None], before_start: BeforeStart) -> None:
         exits = self._exits
         data_dir = config.data_dir(self.start.data_dir, self.configuration)
         self.directory = DataDirectory.claim(Path(data_dir))
         exits.callback(self.directory.release)
+        await before_start(self.configuration.server)
         self.ledger = await SqliteLedger.open(self.directory, self.clock)
         exits.push_async_callback(self.ledger.aclose)
         if self.ledger.recovered:

@@ -149,6 +149,10 @@ class ConfigurationError(DouaneError):
     code, status, type = "configuration", 500, "configuration_error"
 
 
+class PortTaken(ConfigurationError):
+    """Another process listens where the gateway should."""
+
+
 class ConfigurationErrors(DouaneError):
     """Every problem of a configuration at once; `problems` is never empty."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 from pathlib import Path
 
@@ -31,6 +32,17 @@ def test_wrong_usage_ends_with_2_and_an_outside_failure_with_3(
     capsys.readouterr()
     assert ended(monkeypatch, "ledger", "report", "--data", str(tmp_path)) == 3
     assert "Fix: " in capsys.readouterr().err
+
+
+def test_a_busy_port_is_told_before_an_engine_starts(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = str(other.getsockname()[1])
+        assert ended(monkeypatch, "up", "--demo", "--data", str(tmp_path), "--port", port) == 3
+    told = capsys.readouterr().err
+    assert f"port {port}: address already in use" in told
+    assert "Model" not in told, "the line of a started engine"
 
 
 def test_commands_that_are_shown_can_be_typed_where_they_are_shown(

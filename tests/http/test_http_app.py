@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from edge_harness import GET, HOSTS, Echo, Script, answers, post, run, serving, soon, until
 
-from douane.errors import ConfigurationError
+from douane.errors import ConfigurationError, PortTaken
 from douane.http.app import Application, reading_page
 from douane.http.hosts import KnownHosts, host_name
-from douane.http.server import Server, serve
+from douane.http.server import Server, probe_address, serve
 from douane.http.settings import EdgeSettings
 from douane.wire.head import Body, Head, Sink
 
@@ -231,6 +231,24 @@ def test_a_port_that_is_taken_is_a_problem_with_a_fix() -> None:
         async with serving() as (client, _, _):
             with pytest.raises(ConfigurationError, match="cannot listen"):
                 await Server(app_with(), EdgeSettings(port=client.port)).start()
+
+    run(scenario)
+
+
+def test_a_probe_tells_a_taken_port_from_an_address_of_others_and_keeps_no_port() -> None:
+    async def scenario() -> None:
+        async with serving() as (client, _, _):
+            with pytest.raises(PortTaken, match="address already in use"):
+                await probe_address(EdgeSettings(port=client.port))
+            with pytest.raises(ConfigurationError, match="cannot listen") as refused:
+                await probe_address(EdgeSettings(host="192.0.2.1", port=client.port))
+            assert not isinstance(refused.value, PortTaken)
+            await probe_address(EdgeSettings(port=0))
+            free = client.port
+        await probe_address(EdgeSettings(port=free))
+        server = Server(app_with(), EdgeSettings(port=free))
+        assert await server.start() == [("127.0.0.1", free)]
+        await server.stop()
 
     run(scenario)
 

@@ -14,9 +14,9 @@ from douane.cli.init import init
 from douane.cli.keys import keys
 from douane.cli.ledger import ledger
 from douane.cli.up import up
-from douane.errors import ConfigurationErrors, DouaneError, EngineFailed, StoreFailed, UpstreamFailed
+from douane.errors import ConfigurationErrors, DouaneError, EngineFailed, PortTaken, StoreFailed, UpstreamFailed
 
-_OUTSIDE = (StoreFailed, EngineFailed, UpstreamFailed)
+_OUTSIDE = (StoreFailed, EngineFailed, UpstreamFailed, PortTaken)
 
 app = typer.Typer(
     name="douane",

@@ -9,6 +9,8 @@ Rules enforced:
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import resource
 import signal
 import threading
@@ -17,7 +19,7 @@ from typing import Any, Final
 
 import uvloop
 
-from douane.errors import ConfigurationError
+from douane.errors import ConfigurationError, PortTaken
 from douane.http.app import Application, place_of
 from douane.http.connection import Connection
 from douane.http.edge import Edge
@@ -51,11 +53,7 @@ class Server:
             )
         except OSError as error:
             await self._app.shutdown()
-            raise ConfigurationError(
-                f"The server cannot listen on {settings.host}, port {settings.port}: {error.strerror}.",
-                "Free the port, or set `server.host` and `server.port` to an address of this machine.",
-                param="server.port",
-            ) from error
+            raise _cannot_listen(settings, error) from error
         return [listening.getsockname()[:2] for listening in self._listener.sockets]
 
     def hurry(self) -> None:
@@ -84,6 +82,31 @@ class Server:
 
     def _report(self, fault: BaseException) -> None:
         self._app.report(f"fault {place_of(fault)}")
+
+
+async def probe_address(settings: EdgeSettings) -> None:
+    """Bind what `Server.start` will listen on, and let go of it at once. Raises ConfigurationError where it can't.
+
+    It spares whoever starts slowly the wait for a refusal; `start` says the same of a port that is taken meanwhile.
+    """
+    loop = asyncio.get_running_loop()
+    try:
+        probe = await loop.create_server(asyncio.Protocol, settings.host, settings.port, start_serving=False)
+    except OSError as error:
+        raise _cannot_listen(settings, error) from error
+    probe.close()
+    await probe.wait_closed()
+
+
+def _cannot_listen(settings: EdgeSettings, error: OSError) -> ConfigurationError:
+    known = error.errno in errno.errorcode
+    cause = os.strerror(error.errno or 0).lower() if known else error.strerror
+    kind = PortTaken if error.errno == errno.EADDRINUSE else ConfigurationError
+    return kind(
+        f"The server cannot listen on {settings.host}, port {settings.port}: {cause}.",
+        "Free the port, or set `server.host` and `server.port` to an address of this machine.",
+        param="server.port",
+    )
 
 
 async def serve(

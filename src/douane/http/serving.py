@@ -19,7 +19,7 @@ from douane.errors import ConfigurationErrors, DouaneError
 from douane.http.admin_house import admin_of
 from douane.http.app import Application, Probe, reading_page
 from douane.http.response import Page
-from douane.http.server import Address, serve
+from douane.http.server import Address, probe_address, serve
 from douane.http.settings import EdgeSettings
 from douane.wire.head import Head
 
@@ -30,8 +30,11 @@ def run_house(start: Start, *, host: str | None, port: int | None, program: str 
     `program` is what runs the command line here, for the commands that are shown.
     """
 
+    async def can_listen(server: ServerSettings) -> None:
+        await probe_address(edge_settings(server, host, port))
+
     async def whole_life() -> None:
-        house = await House.open(start, say=_say)
+        house = await House.open(start, say=_say, before_start=can_listen)
         try:
             settings = edge_settings(house.configuration.server, host, port)
             await serve(
