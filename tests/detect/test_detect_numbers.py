@@ -194,6 +194,7 @@ def test_nine_digits_tied_to_something_else_are_no_siren(scanner, text):
         "FI20774740",
         "FR40303265045",
         "FRK7399859412",
+        "FRFR303265060",
         "HR33392005961",
         "HU12892312",
         "IE6433435F",

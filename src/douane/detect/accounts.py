@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from stdnum.eu import vat
 
-from douane.detect.detector import SEPARATOR, Candidate, windows
+from douane.detect.detector import SEPARATOR, Candidate
 from douane.detect.engine import Probe
 
 _GAP = SEPARATOR + rb"?"
@@ -21,12 +21,11 @@ _NOT_SIGNS = bytes(sorted(set(range(256)) - set(_SIGNS)))
 _NOT_VAT_SIGNS = bytes(sorted(set(range(256)) - set(_SIGNS + b"+*")))
 _HEAD_BYTES = 14
 """The longest head: a country, two check digits, a separator of three bytes after each; and the sign that follows."""
-_AFTER_COUNTRY = b"0123456789 .-\xc2\xa0\xe2\xaf" + bytes(range(0x80, 0x94))
+_VAT_HEAD_BYTES = 14
+"""The longest head: a country and three signs, a separator of three bytes before each sign."""
+_SEPARATOR_BYTES = b" .-\xc2\xa0\xe2\xaf" + bytes(range(0x80, 0x94))
+_AFTER_COUNTRY = b"0123456789" + _SEPARATOR_BYTES
 _SIGN = re.compile(rb"[A-Za-z0-9+*]")
-
-
-def _countries(codes: Sequence[str]) -> bytes:
-    return b"(?:" + b"|".join(sorted(code.encode() for code in codes)) + b")"
 
 
 def _nearly(codes: Iterable[str]) -> bytes:
@@ -86,31 +85,32 @@ class VatDetector:
 
     name = "vat"
     version = "1"
+    probes: tuple[Probe, ...] = (
+        Probe(rb"[^A-Za-z0-9][A-Z][A-Z]" + _GAP + rb"[A-Z0-9]" + _GAP + rb"[A-Z0-9]" + _GAP + rb"[0-9]"),
+    )
 
     def __init__(self, structures: Mapping[str, str]) -> None:
-        codes = _countries(list(structures))
-        signs = _GAP + rb"[A-Z0-9]" + _GAP + rb"[A-Z0-9]" + _GAP + rb"[0-9]"
-        self.probes: tuple[Probe, ...] = (Probe(rb"[^A-Za-z0-9][A-Z][A-Z]" + signs),)
-        self._head = re.compile(rb"(?<![A-Za-z0-9])" + codes + signs + rb"\Z")
-        self._prefix = re.compile(rb"(?<![A-Za-z0-9])" + codes)
         self._rest = re.compile(rb"(?:" + _GAP + rb"[A-Z0-9+*]){3,13}")
         self._structures = {code.encode(): re.compile(text.encode()) for code, text in structures.items()}
 
     def find(self, data: bytes, ends: Sequence[list[int]]) -> Iterator[Candidate]:
-        known = [end for end in ends[0] if self._head.search(data, max(0, end - 16), end) is not None]
-        for low, high in windows(known, 16, 0):
-            for prefix in self._prefix.finditer(data, low, high):
-                found = self._cut(data, prefix)
+        for hit in ends[0]:
+            low = hit - _VAT_HEAD_BYTES if hit > _VAT_HEAD_BYTES else 0
+            up_to_country = data[low:hit]
+            for _ in range(3):
+                up_to_country = up_to_country[:-1].rstrip(_SEPARATOR_BYTES)
+            country = up_to_country[-2:]
+            pattern = self._structures.get(country)
+            if pattern is not None:
+                found = self._cut(data, low + len(up_to_country) - 2, country, pattern)
                 if found is not None:
                     yield found
 
-    def _cut(self, data: bytes, prefix: re.Match[bytes]) -> Candidate | None:
-        rest = self._rest.match(data, prefix.end())
+    def _cut(self, data: bytes, start: int, country: bytes, pattern: re.Pattern[bytes]) -> Candidate | None:
+        rest = self._rest.match(data, start + 2)
         if rest is None:
             return None
-        country = prefix[0]
         number = rest[0].translate(None, _NOT_VAT_SIGNS)
-        pattern = self._structures[country]
         fits = pattern.match(number)
         if fits is None:
             return None
@@ -119,7 +119,7 @@ class VatDetector:
             size = fits.end()
             end = signs[size - 1]
             if not _glued(data, end) and self._valid(country, fits[0]):
-                return Candidate("VAT", prefix.start(), end, 0.9, country.decode(), 7, country + fits[0], "vat")
+                return Candidate("VAT", start, end, 0.9, country.decode(), 7, country + fits[0], "vat")
             fits = pattern.match(number, 0, size - 1)
         return None
 
