@@ -55,18 +55,22 @@ def chat(ground: Ground) -> Iterator[Row]:
 
 
 def large(ground: Ground) -> Iterator[Row]:
-    """A 16 KB request, clean and with 15 findings, against the bare reference."""
-    for name, limit, what in (("mock-16k", 4, "clean"), ("mock-16k-findings", 7, "with 15 findings")):
-        samples = rounds(
-            [ground.bare, ground.subject], ground.body(name), ground.several(4), connections=8, seconds=0.6
-        )
-        yield Row(
-            f"CPU per 16 KB chat request, {what}",
-            ratio(samples, ground.subject.name, "bare", PER_REQUEST),
-            "x bare",
-            limit,
-            note=_absolutes(samples),
-        )
+    """A 16 KB request, clean and with 15 findings, against the bare reference.
+
+    Judged where the gateway is saturated, as the budget says: at 32 connections. At 8 it waits for commits between
+    requests, and each wake-up costs; that figure is told beside.
+    """
+    pair = [ground.bare, ground.subject]
+    for name, budget, what in (("mock-16k", 4, "clean"), ("mock-16k-findings", 7, "with 15 findings")):
+        for connections, limit in ((32, budget), (8, None)):
+            samples = rounds(pair, ground.body(name), ground.several(4), connections=connections, seconds=0.6)
+            yield Row(
+                f"CPU per 16 KB chat request, {what}, {connections} connections",
+                ratio(samples, ground.subject.name, "bare", PER_REQUEST),
+                "x bare",
+                limit,
+                note=_absolutes(samples),
+            )
 
 
 def away(ground: Ground) -> Iterator[Row]:
