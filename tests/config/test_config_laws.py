@@ -204,6 +204,15 @@ def test_what_the_laws_are_tried_on_is_accepted_unchanged(wish: dict[str, object
     assert isinstance(outcome(document(wish)), config.Configuration)
 
 
+@pytest.mark.parametrize("host", ["openrouter.ai", "EU.openrouter.ai", "ai-gateway.vercel.sh", "api.portkey.ai"])
+@pytest.mark.parametrize("kind", ["openai-compatible", "together"])
+def test_a_broker_that_chooses_who_reads_a_request_is_no_upstream(host: str, kind: str) -> None:
+    found = outcome(document(AWAY | {"kind": kind, "address": host}))
+    assert isinstance(found, ConfigurationErrors)
+    assert "broker" in told(found)
+    assert isinstance(outcome(document(AWAY | {"address": f"{host.lower()}.example.org"})), config.Configuration)
+
+
 @settings(max_examples=400, deadline=None)
 @given(wishes())
 def test_whatever_is_accepted_keeps_the_laws(wish: dict[str, object]) -> None:

@@ -25,6 +25,12 @@ _UNPINNED = frozenset({"auto", "fastest", "cheapest", "preferred"})
 """Words that leave the choice of the provider to the broker."""
 
 
+_UNPINNABLE = (
+    "openrouter.ai", "ai-gateway.vercel.sh", "gateway.ai.cloudflare.com", "api.portkey.ai", "router.requesty.ai"
+)  # fmt: skip
+"""Brokers that no kind here can pin: they decide for each request who reads it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """What deployments are read against. `absent` names zones, `absent_models` models that exist but are not whole."""
@@ -132,6 +138,10 @@ def check_provider(subject: Subject, facts: KindFacts, endpoint: Endpoint | None
     """Refuse a broker that is not pinned to one provider, or that is called by a kind that cannot pin it."""
     wanted = subject.wanted
     rule = "A broker of several providers is pinned to one."
+    if endpoint is not None and any(f".{endpoint.host}".endswith(f".{host}") for host in _UNPINNABLE):
+        fact = f"{subject.dotted('base_url')} is a broker that chooses the provider for each request."
+        subject.refuse("base_url", rule, fact, "Call the provider itself, and let its zone describe it.")
+        return
     broker = _broker_at(endpoint, subject.around.kinds)
     if broker is None:
         if wanted.provider is not None and endpoint is not None:
