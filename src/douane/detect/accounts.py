@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import product
 
 from stdnum.eu import vat
 
@@ -25,7 +26,7 @@ _VAT_HEAD_BYTES = 14
 """The longest head: a country and three signs, a separator of three bytes before each sign."""
 _SEPARATOR_BYTES = b" .-\xc2\xa0\xe2\xaf" + bytes(range(0x80, 0x94))
 _AFTER_COUNTRY = b"0123456789" + _SEPARATOR_BYTES
-_SIGN = re.compile(rb"[A-Za-z0-9+*]")
+_SIGNS_OF_VAT = tuple(re.compile(rb"(?:" + _GAP + rb"[A-Z0-9+*]){%d}" % count) for count in range(14))
 
 
 def _nearly(codes: Iterable[str]) -> bytes:
@@ -59,16 +60,18 @@ class IbanDetector:
         head = _nearly(lengths) + _GAP + rb"[0-9]" + _GAP + rb"[0-9]" + _GAP
         self.probes: tuple[Probe, ...] = (Probe(rb"[^A-Za-z0-9]" + head + rb"[A-Za-z0-9]", caseless=True),)
         self._whole = {
-            code.encode(): re.compile(rb"(?:[A-Za-z0-9]" + _GAP + rb"+){%d}+[A-Za-z0-9]" % (length - 1))
+            (first + second).encode(): re.compile(rb"(?:[A-Za-z0-9]" + _GAP + rb"+){%d}+[A-Za-z0-9]" % (length - 1))
             for code, length in lengths.items()
+            for first, second in product(*zip(code, code.lower(), strict=True))
         }
+        """What an account number looks like, by its country in capitals or not."""
 
     def find(self, data: bytes, ends: Sequence[list[int]]) -> Iterator[Candidate]:
         patterns = self._whole
         for hit in ends[0]:
             low = hit - _HEAD_BYTES if hit > _HEAD_BYTES else 0
             up_to_country = data[low : hit - 1].rstrip(_AFTER_COUNTRY)
-            pattern = patterns.get(up_to_country[-2:].upper())
+            pattern = patterns.get(up_to_country[-2:])
             if pattern is None:
                 continue
             start = low + len(up_to_country) - 2
@@ -114,12 +117,11 @@ class VatDetector:
         fits = pattern.match(number)
         if fits is None:
             return None
-        signs = [sign.end() for sign in _SIGN.finditer(data, rest.start(), rest.end())]
         while fits is not None:
             size = fits.end()
-            end = signs[size - 1]
-            if not _glued(data, end) and self._valid(country, fits[0]):
-                return Candidate("VAT", start, end, 0.9, country.decode(), 7, country + fits[0], "vat")
+            span = _SIGNS_OF_VAT[size].match(data, start + 2)
+            if span is not None and not _glued(data, span.end()) and self._valid(country, fits[0]):
+                return Candidate("VAT", start, span.end(), 0.9, country.decode(), 7, country + fits[0], "vat")
             fits = pattern.match(number, 0, size - 1)
         return None
 
