@@ -44,10 +44,13 @@ class Classified:
     @property
     def codes(self) -> tuple[str, ...]:
         """Return the codes of the reasons, each once: that of the highest cause first."""
-        if len(self._causes) > MOST_REASONS:
+        causes = self._causes
+        if len(causes) == 1:
+            return (causes[0].code,)
+        if len(causes) > MOST_REASONS:
             return tuple(dict.fromkeys([reason.code for reason in self.reasons]))
         highest: dict[str, tuple[int, int]] = {}
-        for cause in self._causes:
+        for cause in causes:
             rank, code = cause.rank(), cause.code
             if code not in highest or rank < highest[code]:
                 highest[code] = rank
