@@ -358,6 +358,25 @@ def test_limits_hold_and_a_refused_request_costs_nothing() -> None:
     assert answers[0].headers["x-ratelimit-limit-requests"] == "2"
 
 
+@pytest.mark.parametrize(
+    ("key", "body", "expected"),
+    [
+        (Key("k", digest_of(SECRET), "o", budget=Budget(10**9, "EUR", "month")), {}, 1024),
+        (Key("k", digest_of(SECRET), "o", limits=Limits(tokens_per_minute=10**6)), {}, 1024),
+        (Key("k", digest_of(SECRET), "o", limits=Limits(tokens_per_minute=10**6)), {"max_tokens": None}, 1024),
+        (Key("k", digest_of(SECRET), "o", limits=Limits(tokens_per_minute=10**6)), {"max_tokens": 7}, 7),
+        (Key("k", digest_of(SECRET), "o", limits=Limits(requests_per_minute=9)), {}, None),
+        (Key("k", digest_of(SECRET), "o"), {}, None),
+    ],
+)
+def test_what_is_reserved_bounds_what_may_be_written(key: Key, body: dict[str, Any], expected: int | None) -> None:
+    built = world(key)
+    play(built, good("chat", stream=False))
+    assert run(built, {**CHAT, **body}).status == 200
+    (sent,) = built.upstream.sent
+    assert orjson.loads(sent.call.payload).get("max_tokens") == expected
+
+
 def test_a_budget_is_charged_what_the_ledger_says() -> None:
     key = Key("k", digest_of(SECRET), "o", budget=Budget(10**9, "EUR", "month"))
     built = world(key)

@@ -15,6 +15,7 @@ from douane.wire.fields import HARMLESS, KNOWN, REFUSED
 from douane.wire.kinds import registry
 from douane.wire.kinds.dialect import Dialect
 from douane.wire.kinds.openai_compatible import is_offloaded
+from douane.wire.need import DEFAULT_OUTPUT_TOKENS, bounded
 
 MANAGED = sorted(name for name, kind in KINDS.items() if kind.facts.managed)
 EVERY = sorted(KINDS)
@@ -267,3 +268,19 @@ def test_every_kind_says_what_configuration_needs() -> None:
 def test_a_deployments_credential_shows_in_no_repr() -> None:
     made: Deployment = deployment("together", api_key="upstream-credential")
     assert "upstream-credential" not in repr(made)
+
+
+@pytest.mark.parametrize("kind", EVERY)
+@pytest.mark.parametrize("premises", [True, False])
+def test_the_gateways_own_bound_goes_by_the_name_that_the_kind_reads(kind: str, premises: bool) -> None:
+    if premises and KINDS[kind].facts.managed:
+        return
+    fields = sent(bounded(chat()), kind, premises=premises)
+    name = "max_completion_tokens" if kind == "openai" else "max_tokens"
+    assert {n: fields[n] for n in fields if n.startswith("max_")} == {name: DEFAULT_OUTPUT_TOKENS}
+
+
+def test_a_callers_bound_stays_and_an_embedding_has_none() -> None:
+    assert bounded(chat(max_tokens=5)).bound is None
+    assert bounded(embeddings()).bound is None
+    assert bounded(completions()).bound == DEFAULT_OUTPUT_TOKENS

@@ -6,12 +6,15 @@ from douane.core.money import Price
 from douane.errors import BudgetExhausted, DouaneError, RateLimited
 from douane.gateway.exchange import Exchange
 from douane.ports import LimitBook
+from douane.wire.need import bounded
 
 
 def reserve(exchange: Exchange, limits: LimitBook) -> None:
     """Hold the request's tokens and the highest cost that its route may cause; RateLimited, BudgetExhausted else."""
     key = exchange.key
     need = exchange.need
+    if key.budget is not None or key.limits.tokens_per_minute is not None:
+        exchange.ask = bounded(exchange.ask)
     cost_micro = highest_cost_micro(exchange) if key.budget is not None else 0
     held = limits.reserve(key, need.input_tokens + need.output_tokens, cost_micro)
     if isinstance(held, RateLimited | BudgetExhausted):

@@ -16,6 +16,7 @@ class Ask(NamedTuple):
     choice, None where the client named none. `needs` holds capability words: tools, tools-forced, json_schema,
     logprobs, choices. `input_count` is the number of inputs of an embeddings request, or of prompts of a completions
     request, else 1: an answer holds `choices` times `input_count` choices.
+    `bound` is what the gateway itself sets on the output of each choice: where limits hold and the caller set none.
     """
 
     endpoint: Endpoint
@@ -27,6 +28,7 @@ class Ask(NamedTuple):
     max_output_tokens: int | None = None
     needs: frozenset[str] = frozenset()
     input_count: int = 1
+    bound: int | None = None
 
 
 class Call(NamedTuple):

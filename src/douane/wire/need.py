@@ -20,6 +20,13 @@ def need_of(ask: Ask, body_bytes: int, wish: Wish) -> Need:
     return Need(ask.endpoint, ask.needs, estimate_input_tokens(ask, body_bytes), output_estimate(ask), wish)
 
 
+def bounded(ask: Ask) -> Ask:
+    """Return the request with an output that is bounded by what is reserved, where the caller set no bound (law 7)."""
+    if ask.endpoint == "embeddings" or ask.max_output_tokens is not None:
+        return ask
+    return ask._replace(bound=DEFAULT_OUTPUT_TOKENS)
+
+
 def output_estimate(ask: Ask) -> int:
     """Return the output tokens to reserve: the caller's bound or the default, per choice and prompt."""
     if ask.endpoint == "embeddings":

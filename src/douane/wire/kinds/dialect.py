@@ -41,8 +41,9 @@ class Dialect:
     """A kind of upstream.
 
     `listing` holds, per endpoint, the fields that may leave the premises. `renames` maps a field to what the platform
-    calls it. `asks_usage`: usage comes in a stream only if asked for. `drops` are fields that the platform refuses and
-    whose effect is had otherwise. `rates` are its families of rate-limit headers, the first found counts.
+    calls it. `asks_usage`: usage comes in a stream only if asked for. `chat_bound` is the field with which the gateway
+    itself bounds a chat's output. `drops` are fields that the platform refuses and whose effect is had otherwise.
+    `rates` are its families of rate-limit headers, the first found counts.
     """
 
     facts: KindFacts
@@ -50,6 +51,7 @@ class Dialect:
     renames: Mapping[str, str] = field(default_factory=dict)
     drops: frozenset[str] = frozenset()
     asks_usage: bool = True
+    chat_bound: str = "max_tokens"
     rates: tuple[Headers, ...] = (OPENAI_FAMILY,)
 
     def objection(self, deployment: Deployment, *, premises: bool) -> Reason | None:
@@ -98,11 +100,14 @@ class Dialect:
 
     def gateway_fields(self, ask: Ask, deployment: Deployment, isolation: str | None) -> dict[str, Any]:  # noqa: ARG002
         """Return the fields that the gateway sets, whatever the client wrote."""
-        if not ask.stream:
-            return {}
-        if self.asks_usage:
-            return {"stream": True, "stream_options": {"include_usage": True}}
-        return {"stream": True}
+        fields: dict[str, Any] = {}
+        if ask.bound is not None:
+            fields[self.chat_bound if ask.endpoint == "chat" else "max_tokens"] = ask.bound
+        if ask.stream:
+            fields["stream"] = True
+            if self.asks_usage:
+                fields["stream_options"] = {"include_usage": True}
+        return fields
 
     def model(self, deployment: Deployment) -> str:
         """Return what the platform calls the deployment's model."""

@@ -20,6 +20,7 @@ _PART: Final = {
 _CUSTOM: Final = leaves("name", "description", "format")
 
 KIND: Final = Dialect(
+    chat_bound="max_completion_tokens",
     facts=KindFacts(
         managed=True,
         default_base_url="https://api.openai.com/v1",
