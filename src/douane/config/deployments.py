@@ -63,6 +63,9 @@ def _read(subject: Subject) -> Deployment | None:
     facts = _facts(subject)
     if facts is None:
         _model(subject)
+        _price(subject, zone, None)
+        _claim(subject, zone)
+        _ca_file(subject)
         return None
     endpoint = address_of(subject, facts)
     check_kind(subject, facts, zone)
@@ -147,7 +150,7 @@ def _upstream_model(subject: Subject, model: Model | None, facts: KindFacts, zon
     if name is None and model is not None:
         name = upstream_name(model, wanted.kind, facts)
     if name is None:
-        if model is not None:
+        if model is not None and not subject.problems.doubtful("models", model.id, "names"):
             subject.refuse(
                 "upstream_model",
                 "What the upstream calls the model is known.",
@@ -208,7 +211,8 @@ def _capabilities(subject: Subject, model: Model | None, facts: KindFacts) -> Ca
     )
 
 
-def _price(subject: Subject, zone: Zone | None, capabilities: Capabilities) -> Price | None:
+def _price(subject: Subject, zone: Zone | None, capabilities: Capabilities | None) -> Price | None:
+    """Read the price; `capabilities` is None where they are not known."""
     given = subject.wanted.price
     if given is None:
         if zone is not None and not zone.premises:
@@ -219,7 +223,8 @@ def _price(subject: Subject, zone: Zone | None, capabilities: Capabilities) -> P
                 "Add `price = { input, output, currency, source, date }`, per million tokens.",
             )
         return None
-    if given.output is None and capabilities.endpoints != {"embeddings"}:
+    known = None if subject.doubtful("capabilities") or subject.doubtful("price", "output") else capabilities
+    if given.output is None and known is not None and known.endpoints != {"embeddings"}:
         subject.refuse(
             "price",
             "A price is never unknown off the premises, and never 0.",
@@ -243,7 +248,8 @@ def _price(subject: Subject, zone: Zone | None, capabilities: Capabilities) -> P
 # --- how far it is trusted -------------------------------------------------------------------------------
 
 
-def _assurance(subject: Subject, facts: KindFacts, zone: Zone | None) -> Assurance:
+def _claim(subject: Subject, zone: Zone | None) -> Assurance | None:
+    """Return what the deployment itself says of its weights."""
     wanted = subject.wanted
     given = Assurance(wanted.assurance) if wanted.assurance is not None else None
     if given is Assurance.UNCHECKED and not subject.around.allow_unchecked:
@@ -260,6 +266,11 @@ def _assurance(subject: Subject, facts: KindFacts, zone: Zone | None) -> Assuran
             f"{subject.dotted('assurance')} is `provider-asserted`, and zone {quoted(zone.name)} is on the premises.",
             "Verify the model with `lock`.",
         )
+    return given
+
+
+def _assurance(subject: Subject, facts: KindFacts, zone: Zone | None) -> Assurance:
+    given = _claim(subject, zone)
     if given is not None:
         return given
     if facts.supervised:

@@ -35,6 +35,7 @@ class Labels:
 
     def __init__(self, declared: Iterable[str], problems: Problems) -> None:
         self._known = COMPARTMENTS | frozenset(declared)
+        self._knows_all = not problems.doubtful("policy", "compartments")
         self._problems = problems
 
     def label(self, path: Path, level: str, compartments: Iterable[str]) -> Label | None:
@@ -61,6 +62,8 @@ class Labels:
                 f"`{dotted(path)}` is `*`, which stands alone, and for a zone only.",
                 "Name the compartments one by one.",
             )
+            return False
+        if not self._knows_all:
             return False
         self._problems.refuse(
             path,

@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path as FilePath
 
 from douane.config import schema
-from douane.config.compile import Broken, compile_document
+from douane.config.compile import compile_document
 from douane.config.problems import Problems, quoted
+from douane.config.shape import shape
 from douane.config.text import LONGEST_FILE_BYTES, Expander, cause_of, decode, read_regular
-from douane.config.translate import entry, shape, without
 from douane.core.models.catalogue import KindFacts
 from douane.core.reason import Reason
 from douane.core.traffic.snapshot import Snapshot
@@ -92,12 +92,11 @@ def loads(
         raise ConfigurationErrors(tuple(problems.found))
     expander = Expander(environ, base_dir, problems)
     expanded = expander.expand(tables)
-    unread = {entry(path) for path in expander.broken}
-    document, ill_formed = shape(without(expanded, unread), problems)
-    if document is None or any(len(path) == 1 for path in ill_formed):  # a whole section: the rest refers to it
+    document, spoilt = shape(expanded, expander.broken, problems)
+    if document is None or any(len(path) == 1 for path in spoilt):  # a whole section: the rest refers to it
         raise ConfigurationErrors(tuple(problems.found))
-    broken = Broken(frozenset(unread | ill_formed))
-    snapshot = compile_document(document, broken, kinds, base_dir, problems)
+    problems.spoil(spoilt)
+    snapshot = compile_document(document, spoilt, kinds, base_dir, problems)
     if problems.found:
         raise ConfigurationErrors(tuple(problems.found))
     return Configuration(_server(document.server, base_dir), snapshot, tuple(problems.warnings), source)

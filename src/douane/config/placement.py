@@ -33,7 +33,7 @@ _UNPINNABLE = (
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What deployments are read against. `absent` names zones, `absent_models` models that exist but are not whole."""
+    """What deployments are read against. `absent` names zones, `absent_models` models that exist and can't be read."""
 
     zones: Mapping[str, Zone]
     absent: frozenset[str]
@@ -60,6 +60,9 @@ class Subject:
     def refuse(self, setting: str, rule: str, fact: str, fix: str) -> None:
         self.problems.refuse((*self.path, setting), rule, fact, fix)
 
+    def doubtful(self, *setting: str) -> bool:
+        return self.problems.doubtful(*self.path, *setting)
+
     def dotted(self, setting: str) -> str:
         return f"`{dotted((*self.path, setting))}`"
 
@@ -77,6 +80,8 @@ def address_of(subject: Subject, facts: KindFacts) -> Endpoint | None:
                     "Remove it.",
                 )
         return ASSIGNED_AT_START
+    if subject.doubtful("base_url"):
+        return None
     url = wanted.base_url or facts.default_base_url
     if url is None:
         subject.refuse(
@@ -112,7 +117,7 @@ def check_kind(subject: Subject, facts: KindFacts, zone: Zone | None) -> None:
 
 def check_address(subject: Subject, zone: Zone | None, endpoint: Endpoint | None, facts: KindFacts) -> None:
     """Refuse a literal address that the zone does not admit, and plain HTTP over public lines."""
-    if zone is None or endpoint is None:
+    if zone is None or endpoint is None or subject.problems.doubtful("zones", zone.name, "networks"):
         return
     setting = "zone" if facts.supervised else "base_url"
     fault = refused_by(zone, endpoint)

@@ -4,6 +4,8 @@ Rules kept here:
 1. A problem names its setting by its dotted path, the rule, the fact, and a fix.
 2. What came from the environment or a secret's file is never told: its place in a text is taken by where it came from.
 3. What is quoted is bounded and printable: a configuration cannot write to a terminal through an error.
+4. What was told once is not told again by what follows from it: nothing is told of a setting that is spoilt, and who
+   reads on asks whether what it relies on is `doubtful`.
 """
 
 from __future__ import annotations
@@ -87,6 +89,8 @@ class Problems:
     def __init__(self) -> None:
         self.found: list[ConfigurationError] = []
         self.warnings: list[Reason] = []
+        self._spoilt: frozenset[Path] = frozenset()
+        self._touched: set[Path] = set()
         self._hidden: dict[str, str] = {}
 
     def hide(self, value: str, origin: str) -> None:
@@ -94,8 +98,27 @@ class Problems:
         if value and value != origin:
             self._hidden.setdefault(value, origin)
 
+    def spoil(self, paths: Iterable[Path]) -> None:
+        """Tell nothing from now on of the settings at these paths: they are not what the file says."""
+        self._spoilt |= frozenset(paths)
+        for path in paths:
+            self._touch(path)
+
+    def doubtful(self, *path: str | int) -> bool:
+        """Tell whether a setting, something in it, or the table around it was found wrong."""
+        return path in self._touched or self._is_spoilt(path)
+
+    def _is_spoilt(self, path: Path) -> bool:
+        return any(path[:length] in self._spoilt for length in range(1, len(path) + 1))
+
+    def _touch(self, path: Path) -> None:
+        self._touched.update(path[:length] for length in range(1, len(path) + 1))
+
     def refuse(self, path: Path, rule: str, fact: str, fix: str) -> None:
         """Record a problem; `fact` names the setting itself."""
+        if self._is_spoilt(path):
+            return
+        self._touch(path)
         self.found.append(ConfigurationError(self._safe(fact), self._safe(fix), rule=rule, param=dotted(path)))
 
     def warn(self, code: str, rule: str, fact: str, fix: str) -> None:

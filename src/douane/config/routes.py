@@ -29,22 +29,41 @@ _NO_SECRETS = frozenset(digest(text) for text in (b"", b"\n", b"\r\n"))
 
 
 @dataclass(frozen=True, slots=True)
+class Site:
+    """What keys must know of a deployment: its zone and the currency of its price. None is unknown, or no price."""
+
+    deployment: str
+    zone: Zone | None
+    currency: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What routes and keys are read against. The `absent` ones exist but are not whole."""
+    """What routes and keys are read against. The `absent` ones exist but cannot be read."""
 
     zones: Mapping[str, Zone]
     absent_zones: frozenset[str]
-    deployments: Mapping[str, Deployment]
+    sites: Mapping[str, Site]
     absent_deployments: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
 class RateBook:
-    """The exchange rates, the shipped ones among them with their dates, and pairs that are given but not whole."""
+    """The exchange rates, and the shipped ones among them with their dates."""
 
     rates: Rates
     shipped: Mapping[tuple[str, str], str]
-    absent: frozenset[tuple[str, str]]
+
+
+def sites_of(given: Mapping[str, schema.Deployment], zones: Mapping[str, Zone], problems: Problems) -> dict[str, Site]:
+    """Return what keys must know of each deployment, also of one that has a problem elsewhere."""
+    sites: dict[str, Site] = {}
+    for name, wanted in given.items():
+        path: Path = ("deployments", name)
+        zone = None if problems.doubtful(*path, "zone") else zones.get(wanted.zone)
+        priced = wanted.price is not None and not problems.doubtful(*path, "price", "currency")
+        sites[name] = Site(name, zone, wanted.price.currency if priced and wanted.price is not None else None)
+    return sites
 
 
 def compile_rates(
@@ -79,23 +98,19 @@ def compile_rates(
 
 
 def compile_routes(given: Mapping[str, schema.Route], around: Surroundings, problems: Problems) -> dict[str, Route]:
-    """Return the routes that are whole."""
+    """Return the routes, each with the deployments that exist; each problem is recorded."""
     routes: dict[str, Route] = {}
     for name, wanted in given.items():
         path: Path = ("routes", name, "deployments")
-        fine = [
-            _deployment_exists(one, (*path, place), around, problems) for place, one in enumerate(wanted.deployments)
-        ]
-        twice = {one for one in wanted.deployments if wanted.deployments.count(one) > 1}
+        named = [one for place, one in enumerate(wanted.deployments) if _exists(one, (*path, place), around, problems)]
+        twice = {one for one in named if named.count(one) > 1}
         if twice:
             fact = f"`{dotted(path)}` names {listed(sorted(twice))} more than once."
             problems.refuse(path, "A route names each deployment once.", fact, "Name it once.")
-        if not all(fine) or twice:
-            continue
         latency = wanted.latency
         routes[name] = Route(
             name,
-            tuple(wanted.deployments),
+            tuple(named),
             Strategy(wanted.strategy),
             Objective(
                 None if latency.ttft_ms is None else float(latency.ttft_ms),
@@ -107,17 +122,16 @@ def compile_routes(given: Mapping[str, schema.Route], around: Surroundings, prob
     return routes
 
 
-def _deployment_exists(name: str, path: Path, around: Surroundings, problems: Problems) -> bool:
-    if name in around.deployments:
-        return True
-    if name not in around.absent_deployments:
+def _exists(name: str, path: Path, around: Surroundings, problems: Problems) -> bool:
+    known = {*around.sites, *around.absent_deployments}
+    if name not in known:
         problems.refuse(
             path,
             "A route names deployments that exist.",
             f"`{dotted(path)}` names the deployment {quoted(name)}, which does not exist.",
-            choose(name, {*around.deployments, *around.absent_deployments}, f"Add a table `[deployments.{name}]`."),
+            choose(name, known, f"Add a table `[deployments.{name}]`."),
         )
-    return False
+    return name in known
 
 
 def warn_of_idle_routes(
@@ -125,7 +139,7 @@ def warn_of_idle_routes(
 ) -> None:
     """Warn of each route that no deployment may serve at present; an engine that is yet to start may."""
     for name, route in routes.items():
-        states = [deployments[one].assurance for one in route.deployments]
+        states = [deployments[one].assurance for one in route.deployments if one in deployments]
         if any(state.routable(allow_unchecked=allow_unchecked) or state == "verifying" for state in states):
             continue
         problems.warn(
@@ -163,7 +177,7 @@ class KeyReader:
         self._secret(name, wanted, path)
         routes = self._route_names(wanted, path)
         self._zone_names(wanted, path)
-        reachable = self._reachable(routes, wanted.zones)
+        reachable = [] if self._problems.doubtful(*path, "zones") else self._reachable(routes, wanted.zones)
         floor = self._floor(wanted, path, reachable)
         budget = self._budget(wanted, path, reachable)
         expires_at = self._expiry(wanted, path)
@@ -185,6 +199,8 @@ class KeyReader:
 
     def _secret(self, name: str, wanted: schema.Key, path: Path) -> None:
         here: Path = (*path, "secret_sha256")
+        if self._problems.doubtful(*here):
+            return
         found = wanted.secret_sha256.lower()
         if found in _NO_SECRETS:
             fact = f"`{dotted(here)}` is the digest of nothing."
@@ -200,7 +216,7 @@ class KeyReader:
         """Return the names of the key's routes, None for every one."""
         here: Path = (*path, "routes")
         if wanted.routes is None:
-            if not wanted.admin:
+            if not wanted.admin and not self._problems.doubtful(*path, "admin"):
                 names = ", ".join(f'"{name}"' for name in sorted(self._routes)[:3])
                 fix = f'Add `routes = [{names}]`, or `["*"]` for every one.'
                 fact = f"`{dotted(here)}` is missing."
@@ -227,34 +243,37 @@ class KeyReader:
                 fix = choose(name, known, f"Add `[zones.{name}]`.")
                 self._problems.refuse(at, "A key names zones that exist.", fact, fix)
 
-    def _reachable(self, routes: list[str] | None, zones: list[str] | None) -> list[tuple[str, Deployment]]:
+    def _reachable(self, routes: list[str] | None, zones: list[str] | None) -> list[tuple[str, Site]]:
+        """Return the deployments that the key can reach, each with its route, as far as their zones are known."""
+        sites = self._around.sites
         names = self._routes if routes is None else [name for name in routes if name in self._routes]
-        pairs = [(name, self._around.deployments[one]) for name in names for one in self._routes[name].deployments]
-        return [(name, one) for name, one in pairs if zones is None or one.zone in zones]
+        pairs = [(name, sites[one]) for name in names for one in self._routes[name].deployments if one in sites]
+        return [(name, one) for name, one in pairs if one.zone and (zones is None or one.zone.name in zones)]
 
-    def _floor(self, wanted: schema.Key, path: Path, reachable: list[tuple[str, Deployment]]) -> Label:
+    def _floor(self, wanted: schema.Key, path: Path, reachable: list[tuple[str, Site]]) -> Label:
         here: Path = (*path, "floor")
         if wanted.floor is not None:
             return self._labels.label(here, wanted.floor.level, wanted.floor.compartments) or PUBLIC
-        away = next((pair for pair in reachable if not self._around.zones[pair[1].zone].premises), None)
+        away = next((pair for pair in reachable if pair[1].zone and not pair[1].zone.premises), None)
         if away is not None:
             self._problems.refuse(
                 here,
                 "A key that can leave the premises has a floor.",
-                f"`{dotted(here)}` is missing, and deployment {quoted(away[1].name)} of route {quoted(away[0])}"
+                f"`{dotted(here)}` is missing, and deployment {quoted(away[1].deployment)} of route {quoted(away[0])}"
                 " is off the premises.",
                 'Add the lowest label of whatever this key sends, such as `floor = "internal"`.',
             )
         return PUBLIC
 
-    def _budget(self, wanted: schema.Key, path: Path, reachable: list[tuple[str, Deployment]]) -> Budget | None:
+    def _budget(self, wanted: schema.Key, path: Path, reachable: list[tuple[str, Site]]) -> Budget | None:
         given = wanted.budget
         if given is None:
             return None
         here: Path = (*path, "budget")
-        for currency in sorted({one.price.currency for _, one in reachable if one.price is not None}):
+        known = not self._problems.doubtful(*here, "currency")
+        for currency in sorted({one.currency for _, one in reachable if known and one.currency is not None}):
             pair = (currency, given.currency)
-            if currency == given.currency or pair in self._book.absent:
+            if currency == given.currency or self._problems.doubtful("rates", *pair):
                 continue
             if pair not in self._book.rates.micro:
                 setting = f"rates.{currency}.{given.currency}"
@@ -303,7 +322,7 @@ class KeyReader:
     def _warn_of_useless(self, name: str, routes: list[str] | None, zones: list[str] | None, floor: Label) -> None:
         for route in sorted(self._routes) if routes is None else routes:
             reachable = self._reachable([route], zones)
-            if any(self._around.zones[one.zone].clearance.permits(floor) for _, one in reachable):
+            if any(one.zone and one.zone.clearance.permits(floor) for _, one in reachable):
                 continue
             self._problems.warn(
                 "floor_not_cleared",

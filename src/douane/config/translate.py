@@ -12,7 +12,7 @@ from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Annotated, Any, Union, get_args, get_origin
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from douane.config.problems import Path, Problems, choose, dotted, listed, nearest, quoted
@@ -73,15 +73,15 @@ def models_of(annotation: Any) -> type[BaseModel] | None:
     return None
 
 
-def _step(annotation: Any, part: str | int) -> tuple[Any, FieldInfo | None]:
+def step(annotation: Any, part: str | int) -> tuple[Any, FieldInfo | None]:
     """Go one step down a path: what stands there, and its field where it is a setting."""
     origin = get_origin(annotation)
     if origin is Annotated:
-        return _step(get_args(annotation)[0], part)
+        return step(get_args(annotation)[0], part)
     if origin in (list, dict):
         return get_args(annotation)[-1], None
     if origin in (Union, types.UnionType):
-        return _step(next(arg for arg in get_args(annotation) if arg is not type(None)), part)
+        return step(next(arg for arg in get_args(annotation) if arg is not type(None)), part)
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         field = annotation.model_fields.get(str(part))
         return (field.annotation, field) if field is not None else (None, None)
@@ -93,7 +93,7 @@ def field_at(path: Path) -> FieldInfo | None:
     annotation: Any = Document
     last: FieldInfo | None = None
     for part in path:
-        annotation, field = _step(annotation, part)
+        annotation, field = step(annotation, part)
         last = field or last
     return last
 
@@ -102,12 +102,12 @@ def settings_at(path: Path) -> tuple[str, ...]:
     """Return the names that the table at `path` may hold; none where its names are free."""
     annotation: Any = Document
     for part in path:
-        annotation, _ = _step(annotation, part)
+        annotation, _ = step(annotation, part)
     model = None if get_origin(annotation) is dict else models_of(annotation)
     return tuple(model.model_fields) if model is not None else ()
 
 
-def _value_at(tables: Any, path: Path) -> Any:
+def value_at(tables: Any, path: Path) -> Any:
     for part in path:
         try:
             tables = tables[part]
@@ -121,7 +121,7 @@ def _help(path: Path) -> str:
     return field.description or "" if field is not None else ""
 
 
-def _bare(path: Path) -> Path:
+def bare(path: Path) -> Path:
     """Drop what the library adds to a path: the mark of a mapping's key."""
     return tuple(part for part in path if part != "[key]")
 
@@ -150,12 +150,12 @@ class Translator:
         context = error.get("ctx", {})
         kind = error["type"]
         if kind in _WANTED:
-            self._wrong_type(_bare(path), _WANTED[kind])
+            self._wrong_type(bare(path), _WANTED[kind])
         elif kind in _BOUNDS:
             key, words = _BOUNDS[kind]
             self._out_of_bounds(path, f"{words} {context[key]}")
         elif path and path[-1] == "[key]":
-            self._ill_named(_bare(path), context)
+            self._ill_named(bare(path), context)
         else:
             self._readers.get(kind, self._other)(path, context)
 
@@ -172,7 +172,7 @@ class Translator:
         self._problems.refuse(path, "Only known settings are taken.", f"`{dotted(path)}` is not a setting.", fix)
 
     def _wrong_type(self, path: Path, wanted: str) -> None:
-        found = kind_of(_value_at(self._tables, path))
+        found = kind_of(value_at(self._tables, path))
         self._problems.refuse(
             path,
             "A setting has its type.",
@@ -187,10 +187,10 @@ class Translator:
         )  # fmt: skip
 
     def _not_one_of(self, path: Path, _: Mapping[str, Any]) -> None:
-        value = _value_at(self._tables, path)
+        value = value_at(self._tables, path)
         if value is None:  # a label given as a bare word
             path = path[:-1]
-            value = _value_at(self._tables, path)
+            value = value_at(self._tables, path)
         words = _words_of(path)
         if not isinstance(value, str):
             self._wrong_type(path, "text in double quotes")
@@ -203,7 +203,7 @@ class Translator:
         )
 
     def _ill_formed(self, path: Path, context: Mapping[str, Any]) -> None:
-        value = _value_at(self._tables, path)
+        value = value_at(self._tables, path)
         wanted = EXPECTED.get(context.get("pattern", ""), "text of another form")
         hidden = any(part in _UNQUOTED for part in path)
         found = f"is {quoted(value)}, not {wanted}" if value and not hidden else f"is not {wanted}"
@@ -250,8 +250,8 @@ class Translator:
 
     def _other(self, path: Path, _: Mapping[str, Any]) -> None:
         self._problems.refuse(
-            _bare(path), "A setting has its form.", f"`{dotted(_bare(path))}` is not what it must be.",
-            f"See the reference of the configuration. {_help(_bare(path))}".strip(),
+            bare(path), "A setting has its form.", f"`{dotted(bare(path))}` is not what it must be.",
+            f"See the reference of the configuration. {_help(bare(path))}".strip(),
         )  # fmt: skip
 
 
@@ -259,7 +259,7 @@ def _words_of(path: Path) -> tuple[str, ...]:
     """Return the closed vocabulary of the setting at `path`."""
     annotation: Any = Document
     for part in path:
-        annotation, _ = _step(annotation, part)
+        annotation, _ = step(annotation, part)
     return _words(annotation)
 
 
@@ -275,47 +275,3 @@ def _words(annotation: Any) -> tuple[str, ...]:
         if found:
             return found
     return ()
-
-
-def shape(tables: Tables, problems: Problems) -> tuple[Document | None, set[Path]]:
-    """Return the settings of every table that is well formed, and the paths of those that are not.
-
-    A table that is not well formed is left out whole, so that the others are still checked; an unknown setting alone
-    leaves its table in. None where nothing is left to check.
-    """
-    try:
-        return Document.model_validate(tables), set()
-    except ValidationError as error:
-        errors = error.errors(include_url=False, include_input=False)
-    translator = Translator(tables, problems)
-    for one in errors:
-        translator.read(one)
-    unknown: set[Path] = set()
-    broken: set[Path] = set()
-    for one in errors:
-        path: Path = _bare(tuple(one["loc"]))
-        if one["type"] == "extra_forbidden" and not any(isinstance(part, int) for part in path):
-            unknown.add(path)
-        else:
-            broken.add(entry(path))
-    try:
-        return Document.model_validate(without(tables, unknown | broken)), broken
-    except ValidationError:
-        return None, broken
-
-
-def entry(path: Path) -> Path:
-    """Return the path of the smallest table that makes sense without the rest of itself."""
-    deep = path[0] == "rates" or path[:2] == ("policy", "map")
-    return path[: 3 if deep else 2]
-
-
-def without(tables: Tables, paths: set[Path]) -> Tables:
-    """Return the tables without what stands at `paths`."""
-
-    def copy(value: Any, path: Path) -> Any:
-        if not isinstance(value, dict):
-            return value
-        return {name: copy(inner, (*path, name)) for name, inner in value.items() if (*path, name) not in paths}
-
-    return {name: copy(inner, (name,)) for name, inner in tables.items() if (name,) not in paths}

@@ -13,27 +13,31 @@ from ipaddress import IPv6Network, ip_network
 from douane.config import schema
 from douane.config.labels import Labels
 from douane.config.problems import Path, Problems, dotted, quoted
-from douane.core.label import Label
+from douane.core.label import Clearance, Label, Level
 from douane.core.zone import Certification, Network, Zone
+
+NOTHING_ABOVE_PUBLIC = Clearance(Level.PUBLIC)
+"""Stands for a clearance that has a problem."""
 
 _WIDEST_PREFIX = {4: 8, 6: 7}
 """As wide as the widest private blocks: 10.0.0.0/8 (RFC 1918) and fc00::/7 (RFC 4193)."""
 
 
 def compile_zones(given: dict[str, schema.Zone], labels: Labels, unknown: Label, problems: Problems) -> dict[str, Zone]:
-    """Return the zones that are whole; each problem of the others is recorded."""
+    """Return the zones of which it is known whether they are on the premises; each problem is recorded."""
     zones: dict[str, Zone] = {}
     for name, wanted in given.items():
         path: Path = ("zones", name)
         clearance = labels.clearance(path, wanted.clearance, wanted.compartments)
         networks = _networks(wanted, path, problems)
-        if clearance is None or networks is None:
+        if problems.doubtful(*path, "premises"):
             continue
+        clearance = clearance or NOTHING_ABOVE_PUBLIC
         zones[name] = Zone(
             name,
             wanted.premises,
             clearance,
-            networks,
+            networks or (),
             wanted.country,
             wanted.operator,
             wanted.legal_parent,
