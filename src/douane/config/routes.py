@@ -137,7 +137,14 @@ def _exists(name: str, path: Path, around: Surroundings, problems: Problems) -> 
 def warn_of_idle_routes(
     routes: Mapping[str, Route], deployments: Mapping[str, Deployment], *, allow_unchecked: bool, problems: Problems
 ) -> None:
-    """Warn of each route that no deployment may serve at present; an engine that is yet to start may."""
+    """Warn of each route that no deployment may serve at present, an engine that is yet to start may; and of none."""
+    if not routes:
+        problems.warn(
+            "nothing_served",
+            "A route is the model name that clients ask for.",
+            "There is no route" + ("" if deployments else ", and no deployment") + ": nothing is served.",
+            "Add `[routes.NAME]` with the names of its `deployments`; `douane init` writes an example.",
+        )
     for name, route in routes.items():
         states = [deployments[one].assurance for one in route.deployments if one in deployments]
         if any(state.routable(allow_unchecked=allow_unchecked) or state == "verifying" for state in states):
