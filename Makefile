@@ -1,9 +1,10 @@
 # make up     run Douane with its demonstration on this machine
 # make test   all tests          make check  format, lint, types, layers, generated docs
 # make bench  measure            make docs   write the generated reference
+# make crash  kill it, fifty times each way, and look what its ledger has
 # Each verb sets up what it needs; the first run takes a minute or so, later ones none.
 
-.PHONY: setup setup-node up test check format lint types layers docs-current bench docs lock
+.PHONY: setup setup-node up test check format lint types layers docs-current bench crash docs lock
 .DEFAULT_GOAL := up
 
 python := .venv/bin/python
@@ -40,6 +41,10 @@ docs-current: setup
 
 bench: setup
 	$(python) -m bench.run --date "$$(date -u +%F)" $(ARGS)
+
+crash: setup
+	$(python) -m bench.crash_rounds --date "$$(date -u +%F)" $(ARGS)
+	$(python) -m bench.ledger_crash --date "$$(date -u +%F)" $(ARGS)
 
 docs: setup
 	$(python) scripts/generate_docs.py

@@ -1,6 +1,6 @@
 """Kill the ledger's writer, or the whole gateway, in mid-flight, and look what is left.
 
-    python bench/ledger_crash.py [--rounds 50] [--seed 1]
+    python -m bench.ledger_crash [--rounds 50] [--seed 1] [--date 2026-11-23]
 
 Each round runs a process that drives the ledger with 40 callers and says on its standard output what was acknowledged.
 After some acknowledgements, with 20 or more intents under way, the writer or the gateway is killed (SIGKILL). Then:
@@ -13,16 +13,17 @@ import argparse
 import asyncio
 import os
 import random
-import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench import crash
 from douane.adapters.clock import SystemClock
 from douane.adapters.store.directory import DataDirectory
 from douane.adapters.store.sqlite_ledger import SqliteLedger
@@ -31,7 +32,9 @@ from douane.control.ledger_verify import verify
 from douane.errors import StoreFailed
 from douane.testing.records import an_intent, an_outcome
 
+ROOT = Path(__file__).resolve().parent.parent
 CALLERS = 40
+COUNTS = ("in_flight", "intents", "outcomes", "lost", "recovered")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +99,10 @@ async def _drive(folder: Path) -> None:
 def play(folder: Path, victim: str, acknowledgements: int) -> Round:
     """Run one round in an empty folder: kill `writer` or `gateway` after so many acknowledgements."""
     process = subprocess.Popen(
-        [sys.executable, str(Path(__file__)), "--drive", str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        [sys.executable, "-m", "bench.ledger_crash", "--drive", str(folder.absolute())],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        cwd=ROOT,
     )
     assert process.stdout is not None
     assert process.stdin is not None
@@ -141,32 +147,27 @@ def _lost(folder: Path, intents: set[str], outcomes: set[str]) -> int:
     )
 
 
-def main() -> None:
+def main(words: Sequence[str]) -> int:
+    """Play the rounds, print each and the table; return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=50)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--date", default="", help="the day to keep the table with, for RESULTS.md")
     parser.add_argument("--drive", type=Path, help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(words)
     if arguments.drive is not None:
         asyncio.run(_drive(arguments.drive))
-        return
+        return 0
     chance = random.Random(arguments.seed)
     rounds = []
     for number in range(arguments.rounds):
-        folder = Path(tempfile.mkdtemp(prefix="douane-crash-", dir="."))
-        try:
-            done = play(folder, ("writer", "gateway")[number % 2], chance.randint(60, 1_500))
-        finally:
-            shutil.rmtree(folder)
+        with tempfile.TemporaryDirectory(prefix="douane-crash-") as folder:
+            done = play(Path(folder), ("writer", "gateway")[number % 2], chance.randint(60, 1_500))
         print(number + 1, done, flush=True)
         rounds.append(done)
-    print(
-        f"{len(rounds)} rounds, {sum(r.intents for r in rounds)} acknowledged intents,"
-        f" {sum(r.outcomes for r in rounds)} acknowledged outcomes, {sum(r.lost for r in rounds)} lost,"
-        f" {sum(r.ok for r in rounds)} rounds sound, {sum(r.recovered for r in rounds)} attempts recovered"
-    )
-    sys.exit(0 if all(r.ok for r in rounds) else 1)
+    repeat = f"python -m bench.ledger_crash --rounds {arguments.rounds} --seed {arguments.seed}"
+    return crash.tell("Kill -9 of the ledger, or of its writer", repeat, arguments.date, rounds, COUNTS)
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main(sys.argv[1:]))

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 
+from bench import crash
 from bench.disk import durable_writes_ms
 from bench.measure import percentile
 from bench.peers.catalogue import OUT, PEERS
@@ -84,8 +85,9 @@ def write(
     peers: Sequence[tuple[str, Sequence[str]]],
     repeat: str,
     notes: Sequence[str],
+    crashes: Sequence[crash.Crashes] = (),
 ) -> None:
-    """Write the results' page."""
+    """Write the results' page; `crashes` are the runs of `make crash` that are kept."""
     rows = [row for _, each in sections for row in each]
     judged = [row for row in rows if row.verdict in ("pass", "FAIL")]
     failed = [row for row in judged if row.verdict == "FAIL"]
@@ -108,6 +110,7 @@ def write(
             "without virtual keys.",
             "\n".join(head + lines),
         ]
+    parts += [one.section() for one in crashes]
     if notes:
         parts += ["## Notes of the run", "\n".join(f"- {note}" for note in notes)]
     path.write_text("\n\n".join(parts) + "\n")

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from bench import cases_cpu, cases_hold, cases_time, classification, proc, readback, report
+from bench import cases_cpu, cases_hold, cases_time, classification, crash, proc, readback, report
 from bench.ground import Ground, laid_out
 from bench.peers.catalogue import OUT, PEERS, home
 from bench.row import Row
@@ -121,7 +121,14 @@ def finish(
     if asked.date and asked.subject == "douane" and not (asked.only or asked.quick):
         repeat = "make bench" + (f' ARGS="--peers {asked.peers}"' if asked.peers else "")
         report.write(
-            report.RESULTS, date=asked.date, facts=facts, sections=sections, peers=table, repeat=repeat, notes=notes
+            report.RESULTS,
+            date=asked.date,
+            facts=facts,
+            sections=sections,
+            peers=table,
+            repeat=repeat,
+            notes=notes,
+            crashes=crash.kept(),
         )
     for note in notes:
         print(f"note: {note}")

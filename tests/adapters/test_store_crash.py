@@ -1,6 +1,6 @@
 """Whatever is killed in mid-flight, what was acknowledged is there, sums agree, the chain verifies (law 4).
 
-`bench/ledger_crash.py --rounds 50` plays as many rounds as one likes.
+`python -m bench.ledger_crash --rounds 50` plays as many rounds as one likes.
 """
 
 from __future__ import annotations

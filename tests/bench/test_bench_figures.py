@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import dataclass
 from hashlib import sha256
+from pathlib import Path
 
 import orjson
 import pytest
 from bench.measure import Result, Sample, percentile, ratio
 from bench.row import Row
 
-from bench import bodies, readback
+from bench import bodies, crash, readback, report
 from douane.config import detector_rules
 from douane.detect.scanner import Scanner
 
@@ -90,3 +92,44 @@ def test_the_walk_of_receipts_finds_a_changed_a_swapped_and_a_missing_one(fault:
     store.close()
     assert count == len(rows)
     assert (breaks == 0) is (fault == "none")
+
+
+@dataclass(frozen=True)
+class Death:
+    victim: str
+    lost: int
+    ok: bool
+
+
+DEATHS = [Death("writer", 0, True), Death("gateway", 1_200, False), Death("writer", 0, True)]
+
+
+def test_rounds_of_crashes_add_up_by_victim_and_one_that_is_not_sound_fails(capsys: pytest.CaptureFixture[str]) -> None:
+    columns, rows = crash.added_up(DEATHS, ("lost",))
+    assert columns == ("killed", "rounds", "lost", "sound")
+    assert rows == (
+        ("writer", "2", "0", "2 of 2"), ("gateway", "1", "1,200", "0 of 1"), ("all", "3", "1,200", "2 of 3"),
+    )  # fmt: skip
+    assert crash.tell("Deaths", "again", "", DEATHS, ("lost",)) == 1
+    assert crash.tell("Deaths", "again", "", DEATHS[:1], ("lost",)) == 0
+    assert crash.tell("Deaths", "again", "", [], ("lost",)) == 1
+    assert "| gateway | 1 | 1,200 | 0 of 1 |" in capsys.readouterr().out
+
+
+def test_the_page_of_results_holds_the_last_crashes_of_each_kind(tmp_path: Path) -> None:
+    file, page = tmp_path / "out" / "crash.json", tmp_path / "RESULTS.md"
+    assert crash.kept(file) == []
+    columns, rows = crash.added_up(DEATHS, ("lost",))
+    first = crash.Crashes("Deaths", "again", "2026-11-22", columns, rows)
+    other = crash.Crashes("Others", "again", "2026-11-22", columns, rows[:1])
+    last = crash.Crashes("Deaths", "again", "2026-11-23", columns, rows[1:])
+    for found in (first, other, last):
+        crash.keep(found, file)
+    assert crash.kept(file) == [last, other]
+    report.write(
+        page, date="2026-11-23", facts={}, sections=[("Start", [Row("a", 3.0, "us", 3.0)])], peers=[], repeat="make",
+        notes=["quiet"], crashes=crash.kept(file),
+    )  # fmt: skip
+    text = page.read_text()
+    assert text.index("## Start") < text.index(last.section()) < text.index(other.section()) < text.index("## Notes")
+    assert first.section() not in text
