@@ -11,6 +11,7 @@ from douane.detect.rules import ShapeRow, TokenRow
 from douane.detect.secrets.alive import is_placeholder
 
 _SEEN_BY_PROBE = 16
+_FEWEST_SIGNS = 8  # different ones: asked first, for a repeated prefix costs little so
 _END = rb"(?<![.])(?![A-Za-z0-9])"
 
 
@@ -42,7 +43,7 @@ class TokenDetector:
                 if not row.glued and data[start - 1 : start].isalnum():
                     continue
                 found = pattern.match(data, start)
-                if found is not None and not is_placeholder(found[0]) and len(set(found[0])) >= 8:
+                if found is not None and len(set(found[0])) >= _FEWEST_SIGNS and not is_placeholder(found[0]):
                     yield Candidate("SECRET", found.start(), found.end(), 0.95, row.detail)
 
 
