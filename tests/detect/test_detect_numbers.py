@@ -67,21 +67,40 @@ def test_a_nir_with_a_wrong_key_or_grown_into_a_word_is_not_one(scanner, text):
     assert spans(scanner, text, "NIR") == []
 
 
-def iban(country, length, draw):
-    bban = "".join(draw.choice("0123456789") for _ in range(length - 4))
+STRUCTURES = {
+    "FR": "n" * 10 + "c" * 11 + "nn",
+    "DE": "n" * 18,
+    "BE": "n" * 12,
+    "GB": "aaaa" + "n" * 14,
+    "NO": "n" * 11,
+    "MT": "aaaa" + "n" * 5 + "c" * 18,
+}
+"""What stands after the check digits, by the SWIFT registry."""
+IBAN_SIGNS = {"n": "0123456789", "a": "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "c": "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
+
+
+def iban(country, draw, structure=None):
+    bban = "".join(draw.choice(IBAN_SIGNS[sign]) for sign in structure or STRUCTURES[country])
     return country + mod_97_10.calc_check_digits(bban + country) + bban
 
 
 @given(
     st.randoms(use_true_random=False),
-    st.sampled_from([("FR", 27), ("DE", 22), ("BE", 16), ("GB", 22), ("NO", 15), ("MT", 31)]),
+    st.sampled_from(sorted(STRUCTURES)),
     st.sampled_from(["", " ", NBSP, NNBSP, "-"]),
     AROUND,
 )
 def test_an_iban_is_cut_at_its_countrys_length(scanner, draw, country, separator, around):
-    number = iban(*country, draw)
+    number = iban(country, draw)
     written = separator.join(number[at : at + 4] for at in range(0, len(number), 4))
     assert spans(scanner, around[0] + written + around[1], "IBAN") == [written]
+
+
+@given(st.randoms(use_true_random=False), st.sampled_from(["DE", "BE", "NO", "GB"]))
+def test_a_right_remainder_is_no_iban_without_the_countrys_structure(scanner, draw, country):
+    structure = STRUCTURES[country]
+    other = structure[:-1] + "a" if country != "GB" else "n" * len(structure)
+    assert spans(scanner, iban(country, draw, other), "IBAN") == []
 
 
 @pytest.mark.parametrize("after", [" demain", " DEMAIN", " 2026", "\n12", ", BIC BNPAFRPP", ";X"])

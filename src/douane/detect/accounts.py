@@ -1,21 +1,24 @@
 """Numbers that begin with a country: bank accounts (IBAN, ISO 13616) and VAT numbers of the member states.
 
 A candidate is cut at its country's length before its check digits are looked at: the word after an account number is
-not part of it.
+not part of it. It has its country's structure: `de 14 500 euros` is no account, whatever its remainder.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import product
+from itertools import groupby, product
 
+from stdnum import numdb
 from stdnum.eu import vat
 
 from douane.detect.detector import SEPARATOR, Candidate
 from douane.detect.engine import Probe
 
 _GAP = SEPARATOR + rb"?"
+_PART = re.compile(r"([0-9]+)!([nac])")
+_SIGN = {"n": b"[0-9]", "a": b"[A-Za-z]", "c": b"[A-Za-z0-9]"}
 _SIGNS = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _VALUES = {sign: str(int(chr(sign), 36)) for sign in b"ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
 _NOT_SIGNS = bytes(sorted(set(range(256)) - set(_SIGNS)))
@@ -50,6 +53,26 @@ def has_check_digits(number: str) -> bool:
     return int((number[4:] + number[:4]).translate(_VALUES)) % 97 == 1
 
 
+def _shape(code: str, length: int) -> str:
+    """Return what stands after a country's code, a letter a sign: `n` digit, `a` letter, `c` either (ISO 13616).
+
+    Structures are those of the SWIFT registry as python-stdnum keeps them; of a country that it lacks, the length.
+
+    >>> _shape("NL", 18)
+    'nnaaaannnnnnnnnn'
+    """
+    bban: str = numdb.get("iban").info(code)[0][1].get("bban", "")
+    signs = "nn" + "".join(sign * int(count) for count, sign in _PART.findall(bban))
+    return signs if len(signs) == length - 2 else "nn" + "c" * (length - 4)
+
+
+def _spelling(signs: str) -> re.Pattern[bytes]:
+    """Return the pattern of a whole number, separators between its signs, that has such signs after its country."""
+    runs = [(_SIGN[sign], len(list(run))) for sign, run in groupby(signs[:-1])]
+    middle = b"".join(b"(?:%b%b+){%d}+" % (sign, _GAP, count) for sign, count in runs)
+    return re.compile(b"[A-Za-z]{2}%b+%b%b" % (_GAP, middle, _SIGN[signs[-1]]))
+
+
 class IbanDetector:
     """In capitals or not, with the usual separators, whatever follows."""
 
@@ -60,7 +83,7 @@ class IbanDetector:
         head = _nearly(lengths) + _GAP + rb"[0-9]" + _GAP + rb"[0-9]" + _GAP
         self.probes: tuple[Probe, ...] = (Probe(rb"[^A-Za-z0-9]" + head + rb"[A-Za-z0-9]", caseless=True),)
         self._whole = {
-            (first + second).encode(): re.compile(rb"(?:[A-Za-z0-9]" + _GAP + rb"+){%d}+[A-Za-z0-9]" % (length - 1))
+            (first + second).encode(): _spelling(_shape(code, length))
             for code, length in lengths.items()
             for first, second in product(*zip(code, code.lower(), strict=True))
         }
