@@ -8,6 +8,7 @@ from stdnum.fr import nir
 from stdnum.iso7064 import mod_97_10
 
 from douane.detect.accounts import has_check_digits
+from douane.detect.numbers import passes_luhn
 
 NBSP, NNBSP, NBHYPHEN = "\u00a0", "\u202f", "\u2011"
 SEPARATORS = ["", " ", NBSP, NNBSP, ".", "-", NBHYPHEN, "\u2009"]
@@ -365,3 +366,9 @@ def test_the_check_digits_of_accounts_are_those_of_stdnum(country, check, accoun
     right = mod_97_10.calc_check_digits(account + country)
     assert has_check_digits(country + right + account)
     assert has_check_digits(f"{country}{check:02}{account}") == mod_97_10.is_valid(f"{account}{country}{check:02}")
+
+
+@given(st.text("0123456789", min_size=2, max_size=40))
+def test_the_last_digit_of_cards_is_that_of_stdnum(digits):
+    assert passes_luhn(digits.encode()) == luhn.is_valid(digits)
+    assert passes_luhn((digits + luhn.calc_check_digit(digits)).encode())

@@ -10,7 +10,6 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import ClassVar, NamedTuple
 
-from stdnum import luhn
 from stdnum.fr import nir, siren, siret
 
 from douane.detect.detector import SEPARATOR, Candidate, windows
@@ -156,7 +155,7 @@ def _is_registrable(digits: bytes) -> bool:
 def _siret(data: bytes, place: Place) -> Candidate | None:
     """An establishment's number: its company's, and Luhn over all; La Poste's own rule is stdnum's."""
     digits = place.digits
-    if not (_passes_luhn(digits[:9]) and (_passes_luhn(digits) or digits.startswith(_LA_POSTE))):
+    if not (passes_luhn(digits[:9]) and (passes_luhn(digits) or digits.startswith(_LA_POSTE))):
         return None
     if not _counts(data, place) or not siret.is_valid(digits.decode()):
         return None
@@ -165,7 +164,7 @@ def _siret(data: bytes, place: Place) -> Candidate | None:
 
 def _siren(data: bytes, place: Place) -> Candidate | None:
     """A company's number: nine digits, often part of something longer."""
-    if not (is_apart(place) and _passes_luhn(place.digits) and _counts(data, place)):
+    if not (is_apart(place) and passes_luhn(place.digits) and _counts(data, place)):
         return None
     if not siren.is_valid(place.digits.decode()):
         return None
@@ -252,9 +251,9 @@ class Wallet:
 
 
 def _is_card_like(digits: bytes) -> bool:
-    return _passes_luhn(digits) and len(set(digits)) > 1 and luhn.is_valid(digits.decode())
+    return passes_luhn(digits) and len(set(digits)) > 1
 
 
-def _passes_luhn(digits: bytes) -> bool:
-    """Tell in a fraction of a microsecond what stdnum then confirms: most candidates fail here."""
+def passes_luhn(digits: bytes) -> bool:
+    """Tell whether digits are right by ISO/IEC 7812-1, annex B (Luhn): as stdnum does, in a twentieth."""
     return (sum(digits[::-2]) + sum(digits[-2::-2].translate(_DOUBLED)) - 48 * len(digits)) % 10 == 0
