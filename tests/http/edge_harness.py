@@ -117,6 +117,26 @@ class Script:
         self.handle = handle
 
 
+class Held:
+    """A handler that never ends by itself: it waits before its answer, or within a stream, until it is cancelled."""
+
+    def __init__(self, *, streaming: bool) -> None:
+        self._streaming = streaming
+        self.running, self.cancelled = asyncio.Event(), asyncio.Event()
+
+    async def handle(self, head: Head, body: Body, sink: Sink) -> None:
+        await body.read()
+        if self._streaming:
+            await sink.start(200, ())
+            await sink.write(b"data: x\n\n")
+        self.running.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            self.cancelled.set()
+            raise
+
+
 class Client:
     """Opens connections to a server. A scenario's connections are all closed at its end."""
 

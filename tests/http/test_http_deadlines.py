@@ -12,6 +12,7 @@ from edge_harness import (
     PATIENCE_S,
     Echo,
     FakeTransport,
+    Held,
     Script,
     Wire,
     answers,
@@ -305,30 +306,17 @@ def test_a_client_that_sends_without_end_after_its_request_is_cut() -> None:
 @pytest.mark.parametrize("how", ["close", "abort", "half-close"])
 def test_a_client_that_leaves_cancels_its_handler(streaming: bool, how: str) -> None:
     async def scenario() -> None:
-        running, cancelled = asyncio.Event(), asyncio.Event()
-
-        async def handle(head: Head, body: Body, sink: Sink) -> None:
-            await body.read()
-            if streaming:
-                await sink.start(200, ())
-                await sink.write(b"data: x\n\n")
-            running.set()
-            try:
-                await asyncio.Event().wait()
-            except asyncio.CancelledError:
-                cancelled.set()
-                raise
-
-        async with serving(Script(handle)) as (client, _, server):
+        held = Held(streaming=streaming)
+        async with serving(held) as (client, _, server):
             wire = await client.open(post(b"hello"))
-            await soon(running.wait())
+            await soon(held.running.wait())
             if how == "half-close":
                 wire.writer.write_eof()
             elif how == "close":
                 wire.writer.close()
             else:
                 wire.writer.transport.abort()
-            await soon(cancelled.wait())
+            await soon(held.cancelled.wait())
             await soon(server.edge.quiet.wait())
 
     run(scenario)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import uvicorn
-from edge_harness import GET, HOSTS, Client, Echo, Script, answers, post, run, serving, soon, until
+from edge_harness import GET, HOSTS, Client, Echo, Held, Script, answers, post, run, serving, soon, until
 
 from douane.errors import RateLimited
 from douane.http.app import Application
@@ -95,25 +95,12 @@ def test_a_body_above_the_bound_is_413_and_an_unknown_host_400(front: Any) -> No
 @pytest.mark.parametrize("streaming", [False, True])
 def test_a_client_that_leaves_cancels_its_handler_on_either_front(front: Any, streaming: bool) -> None:
     async def scenario() -> None:
-        running, cancelled = asyncio.Event(), asyncio.Event()
-
-        async def handle(head: Head, body: Body, sink: Sink) -> None:
-            await body.read()
-            if streaming:
-                await sink.start(200, ())
-                await sink.write(b"data: x\n\n")
-            running.set()
-            try:
-                await asyncio.Event().wait()
-            except asyncio.CancelledError:
-                cancelled.set()
-                raise
-
-        async with front(Script(handle)) as (client, _, _):
+        held = Held(streaming=streaming)
+        async with front(held) as (client, _, _):
             wire = await client.open(post(b"hello"))
-            await soon(running.wait())
+            await soon(held.running.wait())
             wire.writer.transport.abort()
-            await soon(cancelled.wait())
+            await soon(held.cancelled.wait())
 
     run(scenario)
 
