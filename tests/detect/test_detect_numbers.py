@@ -1,12 +1,14 @@
 import random
+import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from stdnum import luhn
+from stdnum import luhn, numdb
 from stdnum.fr import nir
 from stdnum.iso7064 import mod_97_10
 
+from douane.config import detector_rules
 from douane.detect.accounts import has_check_digits
 from douane.detect.numbers import passes_luhn
 
@@ -97,6 +99,17 @@ def test_an_iban_is_cut_at_its_countrys_length(scanner, draw, country, separator
     assert spans(scanner, around[0] + written + around[1], "IBAN") == [written]
 
 
+@given(st.randoms(use_true_random=False), st.sampled_from(sorted(detector_rules()["numbers"]["iban"]["length"])))
+def test_an_iban_of_every_country_is_found_however_it_is_written(scanner, draw, country):
+    registered = numdb.get("iban").info(country)[0][1].get("bban", "")
+    structure = "".join(sign * int(count) for count, sign in re.findall("([0-9]+)!([nac])", registered))
+    length = detector_rules()["numbers"]["iban"]["length"][country] - 4
+    number = iban(country, draw, structure if len(structure) == length else "c" * length)
+    signs = [draw.choice([sign, sign.lower()]) for sign in number]
+    spelled = signs[0] + "".join(sign + draw.choice(SEPARATORS) for sign in signs[1:-1]) + signs[-1]
+    assert spans(scanner, f"IBAN: {spelled}, merci", "IBAN") == [spelled]
+
+
 @given(st.randoms(use_true_random=False), st.sampled_from(["DE", "BE", "NO", "GB"]))
 def test_a_right_remainder_is_no_iban_without_the_countrys_structure(scanner, draw, country):
     structure = STRUCTURES[country]
@@ -116,6 +129,14 @@ def test_an_iban_in_small_letters_is_found(scanner):
 def test_an_iban_hides_the_numbers_inside_it(scanner):
     found = scanner.scan("FR76 3000 6000 0112 3456 7890 189").findings
     assert [f.type for f in found] == ["IBAN"]
+
+
+@pytest.mark.parametrize("gap", [" ", ", ", "\n"])
+def test_an_iban_does_not_hide_the_numbers_around_it(scanner, gap):
+    account, phone, card = "BE68 5390 0754 7034", "06 12 34 56 78", "4970 1012 3456 7893"
+    text = gap.join((card, account, phone, account, card))
+    found = [(f.type, text[f.start : f.end]) for f in scanner.scan(text).findings]
+    assert found == [("CARD", card), ("IBAN", account), ("PHONE", phone), ("IBAN", account), ("CARD", card)]
 
 
 @given(DIGITS, st.sampled_from(["4", "51", "55", "2221"]), st.sampled_from(["", " ", NBSP, NNBSP, "-", "."]), AROUND)
@@ -236,6 +257,13 @@ def test_a_vat_number_of_each_member_state_is_found(scanner, number):
     spaced = number[:2] + NBSP + number[2:]
     assert spans(scanner, f"TVA {number}, merci", "VAT") == [number]
     assert spans(scanner, f"VAT: {spaced}.", "VAT") == [spaced]
+
+
+@given(st.data(), st.sampled_from(sorted(detector_rules()["numbers"]["vat"]["structure"].items())))
+def test_every_vat_structure_has_the_digits_that_its_probe_looks_for(data, row):
+    country, structure = row
+    number = data.draw(st.from_regex(re.compile(structure, re.ASCII), fullmatch=True), country)
+    assert number[2:6].isdigit()
 
 
 @pytest.mark.parametrize("text", ["FR41303265045", "le projet de 136695976", "XFR40303265045", "DE1366959761"])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import groupby, product
+from itertools import chain, groupby, product
 
 from stdnum import numdb
 from stdnum.eu import vat
@@ -23,12 +23,11 @@ _SIGNS = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _VALUES = {sign: str(int(chr(sign), 36)) for sign in b"ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
 _NOT_SIGNS = bytes(sorted(set(range(256)) - set(_SIGNS)))
 _NOT_VAT_SIGNS = bytes(sorted(set(range(256)) - set(_SIGNS + b"+*")))
-_HEAD_BYTES = 14
-"""The longest head: a country, two check digits, a separator of three bytes after each; and the sign that follows."""
-_VAT_HEAD_BYTES = 14
-"""The longest head: a country and three signs, a separator of three bytes before each sign."""
-_SEPARATOR_BYTES = b" .-\xc2\xa0\xe2\xaf" + bytes(range(0x80, 0x94))
-_AFTER_COUNTRY = b"0123456789" + _SEPARATOR_BYTES
+_HEAD_BYTES = 26
+"""The longest head: a country and six signs, a separator of three bytes before each of them."""
+_AFTER_COUNTRY = b"0123456789 .-\xc2\xa0\xe2\xaf" + bytes(range(0x80, 0x94))
+_DIGIT = _GAP + rb"[0-9]"
+_BEFORE = rb"[^A-Za-z0-9]"
 _SIGNS_OF_VAT = tuple(re.compile(rb"(?:" + _GAP + rb"[A-Z0-9+*]){%d}" % count) for count in range(14))
 
 
@@ -80,24 +79,37 @@ class IbanDetector:
     version = "1"
 
     def __init__(self, lengths: Mapping[str, int]) -> None:
-        head = _nearly(lengths) + _GAP + rb"[0-9]" + _GAP + rb"[0-9]" + _GAP
-        self.probes: tuple[Probe, ...] = (Probe(rb"[^A-Za-z0-9]" + head + rb"[A-Za-z0-9]", caseless=True),)
+        shapes = {code: _shape(code, length) for code, length in lengths.items()}
+        head = _BEFORE + _nearly(lengths) + _DIGIT * 2 + _GAP
+        self.probes: tuple[Probe, ...] = (
+            Probe(head + b"(?:[0-9]" + _DIGIT * 3 + b"|[A-Za-z])", caseless=True, apart=True),
+            *(
+                Probe(_BEFORE + code.encode() + _DIGIT * 3, caseless=True)
+                for code, signs in shapes.items()
+                if signs[2:6] != "nnnn" and signs[2] != "a"
+            ),
+        )
+        """After the check digits four more digits, or a letter: not `de 14 500 euros`. One each for what is neither."""
         self._whole = {
-            (first + second).encode(): _spelling(_shape(code, length))
-            for code, length in lengths.items()
+            (first + second).encode(): _spelling(signs)
+            for code, signs in shapes.items()
             for first, second in product(*zip(code, code.lower(), strict=True))
         }
         """What an account number looks like, by its country in capitals or not."""
 
     def find(self, data: bytes, ends: Sequence[list[int]]) -> Iterator[Candidate]:
         patterns = self._whole
-        for hit in ends[0]:
+        seen = -1
+        for hit in sorted(chain.from_iterable(ends)):
             low = hit - _HEAD_BYTES if hit > _HEAD_BYTES else 0
             up_to_country = data[low : hit - 1].rstrip(_AFTER_COUNTRY)
             pattern = patterns.get(up_to_country[-2:])
             if pattern is None:
                 continue
             start = low + len(up_to_country) - 2
+            if start == seen:
+                continue
+            seen = start
             whole = pattern.match(data, start)
             if whole is None or _glued(data, whole.end()):
                 continue
@@ -107,30 +119,31 @@ class IbanDetector:
 
 
 class VatDetector:
-    """Prefix, the country's structure, its check digits. In capitals only: `de 123456788` is ordinary French."""
+    """Prefix, the country's structure, its check digits. In capitals only: `de 123456788` is ordinary French.
+
+    All structures have digits from their third sign to their sixth. A probe for each country is found by its two
+    letters, which costs next to nothing where capitals are rare.
+    """
 
     name = "vat"
     version = "1"
-    probes: tuple[Probe, ...] = (
-        Probe(rb"[^A-Za-z0-9][A-Z][A-Z]" + _GAP + rb"[A-Z0-9]" + _GAP + rb"[A-Z0-9]" + _GAP + rb"[0-9]"),
-    )
 
     def __init__(self, structures: Mapping[str, str]) -> None:
         self._rest = re.compile(rb"(?:" + _GAP + rb"[A-Z0-9+*]){3,13}")
-        self._structures = {code.encode(): re.compile(text.encode()) for code, text in structures.items()}
+        heads = [code.encode() + (_GAP + rb"[A-Z0-9]") * 2 + _DIGIT * 4 for code in structures]
+        self.probes: tuple[Probe, ...] = tuple(Probe(_BEFORE + head) for head in heads)
+        self._countries = [
+            (code.encode(), re.compile(head + rb"\Z"), re.compile(structure.encode()))
+            for (code, structure), head in zip(structures.items(), heads, strict=True)
+        ]
 
     def find(self, data: bytes, ends: Sequence[list[int]]) -> Iterator[Candidate]:
-        for hit in ends[0]:
-            low = hit - _VAT_HEAD_BYTES if hit > _VAT_HEAD_BYTES else 0
-            up_to_country = data[low:hit]
-            for _ in range(3):
-                up_to_country = up_to_country[:-1].rstrip(_SEPARATOR_BYTES)
-            country = up_to_country[-2:]
-            pattern = self._structures.get(country)
-            if pattern is not None:
-                found = self._cut(data, low + len(up_to_country) - 2, country, pattern)
-                if found is not None:
-                    yield found
+        for hit, slot in sorted((hit, slot) for slot, hits in enumerate(ends) for hit in hits):
+            country, head, structure = self._countries[slot]
+            begun = head.search(data, max(0, hit - _HEAD_BYTES), hit)
+            found = self._cut(data, begun.start(), country, structure) if begun is not None else None
+            if found is not None:
+                yield found
 
     def _cut(self, data: bytes, start: int, country: bytes, pattern: re.Pattern[bytes]) -> Candidate | None:
         rest = self._rest.match(data, start + 2)

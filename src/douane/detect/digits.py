@@ -16,7 +16,7 @@ from douane.detect.detector import SEPARATOR
 from douane.detect.engine import Probe
 
 _BETWEEN = rb"(?:[ .\-/()]|\xc2\xa0|\xe2\x80[\x80-\x8a\x90-\x93\xaf])"
-RUN_PROBE = Probe(rb"[0-9](?:" + _BETWEEN + rb"{0,3}[0-9]){8}[^0-9]")
+RUN_PROBE = Probe(rb"[0-9](?:" + _BETWEEN + rb"{0,3}[0-9]){8}[^0-9]", apart=True)
 """Ends one byte after a group of digits that is at least the ninth digit of its run."""
 
 _RUN = re.compile(rb"[0-9]+(?:" + _BETWEEN + rb"{1,3}[0-9]+)*")

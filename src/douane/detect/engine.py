@@ -4,15 +4,15 @@ A probe is a cheap pattern that ends somewhere inside everything that its detect
 where probes end; detectors look around those places with patterns of their own. So which engine runs changes the
 speed, never a finding: a test holds the engines to equal findings on a corpus.
 
-The engines: hyperscan (one pass for all probes, end offsets only: start offsets make large patterns), google-re2, and
-the standard library's `re` where neither can be installed. A hyperscan scratch serves one thread at a time: build one
-engine per thread.
+The engines: hyperscan (two passes for all probes, end offsets only: start offsets make large patterns), google-re2,
+and the standard library's `re` where neither can be installed. A hyperscan scratch serves one thread at a time: build
+one engine per thread.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -27,28 +27,31 @@ try:
 except ImportError:
     re2 = None
 
-Hit = tuple[int, int]
-"""A probe's number and the byte offset at which it ended."""
+Hits = dict[int, list[int]]
+"""The byte offsets at which a probe ended, sorted, by the probe's number. Probes that never did are not there."""
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
     """`pattern` is a byte pattern that every engine reads alike: no look-around, no back-reference, no anchors.
 
-    `once` reports the first place only: its detector then searches on from there by itself.
+    `once` reports the first place only: its detector then searches on from there by itself. `apart` has hyperscan look
+    for it in a pass of its own, with the others that are apart: patterns that hold no literal become one automaton, and
+    one of too many states is followed bit by bit instead of by a table, which costs the whole scan twice as much.
     """
 
     pattern: bytes
     caseless: bool = False
     once: bool = False
+    apart: bool = False
 
 
 class Engine(Protocol):
-    """Reports where probes end, in no particular order; where a probe can end at several places, at least one."""
+    """Reports where probes end; where a probe can end at several places, at least one."""
 
     name: str
 
-    def scan(self, data: bytes) -> list[Hit]: ...
+    def scan(self, data: bytes) -> Hits: ...
 
 
 def engine(name: str, probes: Sequence[Probe]) -> Engine:
@@ -70,29 +73,42 @@ def engine(name: str, probes: Sequence[Probe]) -> Engine:
     )
 
 
-def _collect(number: int, _start: int, end: int, _flags: int, hits: list[Hit]) -> None:
-    hits.append((number, end))
+def _collect(number: int, _start: int, end: int, _flags: int, hits: Hits) -> None:
+    if number in hits:
+        hits[number].append(end)
+    else:
+        hits[number] = [end]
 
 
 class HyperscanEngine:
-    """One pass, whatever the number of probes."""
+    """One pass for the probes that are apart and one for all others, whatever their number."""
 
     name = "hyperscan"
 
     def __init__(self, probes: Sequence[Probe]) -> None:
+        numbered = list(enumerate(probes))
+        sides = [[(number, probe) for number, probe in numbered if probe.apart is apart] for apart in (False, True)]
+        self._databases = [self._compiled(side) for side in sides if side]
+
+    @staticmethod
+    def _compiled(probes: Sequence[tuple[int, Probe]]) -> Any:
         flags = [
             (hyperscan.HS_FLAG_CASELESS if probe.caseless else 0) | (hyperscan.HS_FLAG_SINGLEMATCH if probe.once else 0)
-            for probe in probes
+            for _, probe in probes
         ]
-        self._database: Any = hyperscan.Database()
-        self._database.compile(
-            expressions=[probe.pattern for probe in probes], ids=list(range(len(probes))), flags=flags
+        database = hyperscan.Database()
+        database.compile(
+            expressions=[probe.pattern for _, probe in probes], ids=[number for number, _ in probes], flags=flags
         )
-        self._database.scratch = hyperscan.Scratch(self._database)
+        database.scratch = hyperscan.Scratch(database)
+        return database
 
-    def scan(self, data: bytes) -> list[Hit]:
-        hits: list[Hit] = []
-        self._database.scan(data, match_event_handler=_collect, context=hits)
+    def scan(self, data: bytes) -> Hits:
+        hits: Hits = {}
+        for database in self._databases:
+            database.scan(data, match_event_handler=_collect, context=hits)
+        for ends in hits.values():
+            ends.sort()
         return hits
 
 
@@ -105,13 +121,13 @@ class Re2Engine:
         options = re2.Options()
         options.encoding = re2.Options.Encoding.LATIN1
         options.log_errors = False
-        self._probes: list[tuple[int, Any, bool]] = []
-        for number, probe in enumerate(probes):
+        self._probes: list[tuple[Any, bool]] = []
+        for probe in probes:
             options.case_sensitive = not probe.caseless
-            self._probes.append((number, re2.compile(probe.pattern, options), probe.once))
+            self._probes.append((re2.compile(probe.pattern, options), probe.once))
 
-    def scan(self, data: bytes) -> list[Hit]:
-        return [(number, end) for number, pattern, once in self._probes for end in self._ends(pattern, data, once)]
+    def scan(self, data: bytes) -> Hits:
+        return _found(self._ends(pattern, data, once) for pattern, once in self._probes)
 
     @staticmethod
     def _ends(pattern: Any, data: bytes, once: bool) -> Iterator[int]:
@@ -130,15 +146,20 @@ class ReEngine:
 
     def __init__(self, probes: Sequence[Probe]) -> None:
         self._probes = [
-            (number, re.compile(b"(?=(%b))" % probe.pattern, re.IGNORECASE if probe.caseless else 0), probe.once)
-            for number, probe in enumerate(probes)
+            (re.compile(b"(?=(%b))" % probe.pattern, re.IGNORECASE if probe.caseless else 0), probe.once)
+            for probe in probes
         ]
 
-    def scan(self, data: bytes) -> list[Hit]:
-        hits: list[Hit] = []
-        for number, pattern, once in self._probes:
-            for found in pattern.finditer(data):
-                hits.append((number, found.end(1)))
-                if once:
-                    break
-        return hits
+    def scan(self, data: bytes) -> Hits:
+        return _found(self._ends(pattern, data, once) for pattern, once in self._probes)
+
+    @staticmethod
+    def _ends(pattern: re.Pattern[bytes], data: bytes, once: bool) -> Iterator[int]:
+        for found in pattern.finditer(data):
+            yield found.end(1)
+            if once:
+                return
+
+
+def _found(by_probe: Iterable[Iterator[int]]) -> Hits:
+    return {number: ends for number, found in enumerate(by_probe) if (ends := sorted(found))}

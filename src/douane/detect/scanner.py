@@ -3,7 +3,7 @@
 Rules enforced:
 1. What cannot be read is a finding of its own (UNREADABLE, BLOB).
 2. Findings are bounded per type; beyond the bound the inspection says `cut`, and nothing is guessed.
-3. Where numbers overlap, the one with the stronger proof stands; secrets, marks and addresses stand beside anything.
+3. Where numbers overlap, the one with the stronger proof stands (`overlaps`).
 4. Values stay inside the scan: only types, places and words of closed vocabularies leave it.
 
 One scanner serves one thread (its engine's scratch does). Which label findings make is left to
@@ -12,11 +12,9 @@ One scanner serves one thread (its engine's scratch does). Which label findings 
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from functools import partial
 from hashlib import sha256
-from operator import itemgetter
 from typing import Any, Final
 
 import phonenumbers
@@ -24,9 +22,11 @@ import stdnum
 
 from douane.core.finding import Finding, Findings, Inspection
 from douane.detect.detector import Candidate, Detector
-from douane.detect.engine import Hit, engine
+from douane.detect.engine import Hits, engine
+from douane.detect.overlaps import outside, spans_apart, undisputed
 from douane.detect.phones import DEFAULT_REGIONS
 from douane.detect.rules import decode
+from douane.detect.table import ACCOUNTS, OUTRANKED
 from douane.detect.table import detectors as all_detectors
 from douane.detect.text import Text
 from douane.detect.walk import pointer, walk
@@ -77,15 +77,19 @@ class Scanner:
         causes: dict[tuple[str, str], int] = {}
         for _, _, kind in odd[:MOST_PER_TYPE]:
             causes["UNREADABLE", kind] = causes.get(("UNREADABLE", kind), 0) + 1
-        spans, more = _bounded(_undisputed(candidates), causes)
+        spans, more = _bounded(undisputed(candidates), causes)
         findings = Findings(causes, partial(_placed, value, spans))
         return Inspection(findings, self._layers, self.detectors, cut or more or len(odd) > MOST_PER_TYPE, text.chars)
 
-    def _candidates(self, data: bytes, hits: list[Hit]) -> tuple[list[Candidate], bool]:
+    def _candidates(self, data: bytes, hits: Hits) -> tuple[list[Candidate], bool]:
         found: list[Candidate] = []
+        accounts: list[tuple[int, int]] = []
         cut = False
         for owner, ends in self._by_owner(hits).items():
             detector = self._table[owner]
+            name = detector.name
+            if accounts and name in OUTRANKED:
+                ends = [outside(accounts, data, hits) if hits else hits for hits in ends]
             counts: dict[str, int] = {}
             for candidate in detector.find(data, ends):
                 kind = candidate.type
@@ -93,24 +97,19 @@ class Scanner:
                 if count > MOST_CANDIDATES:
                     cut = True
                     break
-                found.append(candidate if candidate.detector else candidate._replace(detector=detector.name))
+                found.append(candidate if candidate.detector else candidate._replace(detector=name))
+            if name == ACCOUNTS:
+                accounts = spans_apart(number for number in found if number.type == "IBAN")
         return found, cut
 
-    def _by_owner(self, hits: list[Hit]) -> dict[int, list[list[int]]]:
-        """Return where each detector's probes ended, by detector and probe, sorted."""
-        by_probe: dict[int, list[int]] = {}
-        for probe, end in hits:
-            if probe in by_probe:
-                by_probe[probe].append(end)
-            else:
-                by_probe[probe] = [end]
+    def _by_owner(self, hits: Hits) -> dict[int, list[list[int]]]:
+        """Return where each detector's probes ended, by detector, in the detectors' order, and probe."""
         by_owner: dict[int, list[list[int]]] = {}
-        for probe, ends in by_probe.items():
-            ends.sort()
+        for probe in sorted(hits):
             owner, slot = self._owners[probe]
             if owner not in by_owner:
-                by_owner[owner] = [[] for _ in self._table[owner].probes]
-            by_owner[owner][slot] = ends
+                by_owner[owner] = [[]] * len(self._table[owner].probes)
+            by_owner[owner][slot] = hits[probe]
         return by_owner
 
 
@@ -157,43 +156,3 @@ def _placed(value: Any, spans: list[Span]) -> tuple[Finding, ...]:
         for (leaf, first, last), (_, _, kind, detail, confidence, detector) in zip(places, spans, strict=True)
     ]
     return tuple(findings)
-
-
-_BY_PLACE: Final = itemgetter(1, 2, 0)
-"""By start, end and type."""
-
-
-def _undisputed(candidates: list[Candidate]) -> list[Candidate]:
-    """Return the candidates in order of place, without those that a stronger one overlaps."""
-    kept: list[Candidate] = []
-    rivals: list[Candidate] = []
-    reach = 0
-    for candidate in sorted(candidates, key=_BY_PLACE):
-        _, start, end, _, _, rank, _, _ = candidate
-        if not rank:
-            kept.append(candidate)
-            continue
-        if start >= reach:
-            kept += _strongest(rivals)
-            rivals = []
-        rivals.append(candidate)
-        if end > reach:
-            reach = end
-    kept += _strongest(rivals)
-    kept.sort(key=_BY_PLACE)
-    return kept
-
-
-def _strongest(rivals: list[Candidate]) -> list[Candidate]:
-    """Return those of an unbroken chain of overlaps that no stronger one overlaps."""
-    if len(rivals) < 2:
-        return rivals
-    starts: list[int] = []
-    kept: list[Candidate] = []
-    for candidate in sorted(rivals, key=lambda rival: (-rival.rank, rival.start, -rival.end)):
-        at = bisect_left(starts, candidate.end)
-        if at and kept[at - 1].end > candidate.start:
-            continue
-        starts.insert(at, candidate.start)
-        kept.insert(at, candidate)
-    return kept

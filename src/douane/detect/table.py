@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from douane.detect.accounts import IbanDetector, VatDetector
 from douane.detect.blobs import BlobDetector
@@ -14,6 +15,10 @@ from douane.detect.numbers import CorsicanNirDetector, NumberDetector
 from douane.detect.phones import DEFAULT_REGIONS, AskedPhoneDetector
 from douane.detect.rules import Rules
 from douane.detect.secrets import secret_detectors
+
+ACCOUNTS: Final = IbanDetector.name
+OUTRANKED: Final = frozenset((VatDetector.name, NumberDetector.name))
+"""Detectors that need not look inside an account number: none of their candidates stands against one."""
 
 
 def detectors(
