@@ -55,6 +55,36 @@ def test_a_ten_megabyte_chunked_body_is_413_once_it_passes_the_bound() -> None:
     run(scenario)
 
 
+HEAVY = {
+    "many fields": b"".join(b"X-%d: y\r\n" % number for number in range(101)),
+    "one long field": b"X-Long: " + b"y" * 40_000 + b"\r\n",
+    "many long fields": b"".join(b"X-%d: %b\r\n" % (number, b"y" * 1000) for number in range(40)),
+}
+
+
+@pytest.mark.parametrize("ending", [b"\r\n", b""], ids=["whole", "without its end"])
+@pytest.mark.parametrize("fields", HEAVY.values(), ids=HEAVY.keys())
+def test_a_head_above_its_bounds_is_431_whether_or_not_its_end_is_there(fields: bytes, ending: bytes) -> None:
+    async def scenario() -> None:
+        async with serving() as (client, echo, _):
+            [answer] = await client.exchange(GET.removesuffix(b"\r\n") + fields + ending)
+            assert (answer.status, answer.error["code"]) == (431, "headers_too_large")
+            assert echo.heads == []
+
+    run(scenario)
+
+
+def test_a_head_below_its_bounds_is_served_however_large_what_follows_it() -> None:
+    async def scenario() -> None:
+        async with serving() as (client, echo, _):
+            fields = [b"X-%d: %b" % (number, b"y" * 300) for number in range(95)]
+            wire = await client.open(post(b"z" * 60_000, *fields))
+            assert (await wire.answer()).status == 200
+            assert len(echo.heads[0].headers) == 97
+
+    run(scenario)
+
+
 @pytest.mark.parametrize("size", [0, 1, 65_535, 65_536, 65_537, 1_000_000])
 def test_a_body_up_to_the_bound_arrives_whole(size: int) -> None:
     async def scenario() -> None:

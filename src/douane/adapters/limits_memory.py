@@ -110,13 +110,10 @@ class MemoryLimits:
         account = self._account(key)
         second = int(self._clock.monotonic_s())
         found: dict[str, tuple[int, int, float]] = {}
-        for name, limit, window in (
-            ("requests", limits.requests_per_minute, account.requests),
-            ("tokens", limits.tokens_per_minute, account.tokens),
-        ):
-            if limit is not None:
-                now = window.at(second)
-                found[name] = (limit, max(0, limit - now.used), now.seconds_until_empty)
+        if limits.requests_per_minute is not None:
+            found["requests"] = _left(limits.requests_per_minute, account.requests.at(second))
+        if limits.tokens_per_minute is not None:
+            found["tokens"] = _left(limits.tokens_per_minute, account.tokens.at(second))
         return found
 
     def _account(self, key: Key) -> _Account:
@@ -124,6 +121,11 @@ class MemoryLimits:
         if account is None:
             account = self._accounts[key.name] = _Account()
         return account
+
+
+def _left(limit: int, window: Window) -> tuple[int, int, float]:
+    left = limit - window.used
+    return limit, left if left > 0 else 0, window.seconds_until_empty
 
 
 def _limited(key: Key, what: str, limit: int, wait_s: float) -> RateLimited:

@@ -8,6 +8,7 @@ nobody outside can multiply the series. Log lines are JSON, gathered and written
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
@@ -55,27 +56,27 @@ class Counts:
         self._write = write
         self._lines: list[bytes] = []
         self._dropped = 0
-        self._attempts: dict[tuple[str, str, str, str, str], int] = {}
-        self._tokens: dict[tuple[str, str, str, str], int] = {}
-        self._cost: dict[tuple[str, str, str], int] = {}
+        self._attempts: defaultdict[tuple[str, str, str, str, str], int] = defaultdict(int)
+        self._tokens: defaultdict[tuple[str, str, str, str], int] = defaultdict(int)
+        self._cost: defaultdict[tuple[str, str, str], int] = defaultdict(int)
         self._durations: dict[tuple[str, str], Histogram] = {}
         self._first_bytes: dict[tuple[str, str], Histogram] = {}
-        self._refusals: dict[tuple[str, str], int] = {}
-        self._levels: dict[int, int] = {}
-        self._findings: dict[str, int] = {}
-        self._failures: dict[str, int] = {}
+        self._refusals: defaultdict[tuple[str, str], int] = defaultdict(int)
+        self._levels: defaultdict[int, int] = defaultdict(int)
+        self._findings: defaultdict[str, int] = defaultdict(int)
+        self._failures: defaultdict[str, int] = defaultdict(int)
         self._inspections = Histogram()
 
     # --- the port ------------------------------------------------------------------------------------------------
 
     def settled(self, outcome: Outcome, endpoint: str) -> None:
         route, deployment, zone = outcome.route, outcome.deployment, outcome.zone
-        _add(self._attempts, (route, deployment, zone, outcome.state, outcome.error_code), 1)
+        self._attempts[route, deployment, zone, outcome.state, outcome.error_code] += 1
         if outcome.input_tokens is not None and outcome.output_tokens is not None:
-            _add(self._tokens, (route, deployment, zone, "input"), outcome.input_tokens)
-            _add(self._tokens, (route, deployment, zone, "output"), outcome.output_tokens)
+            self._tokens[route, deployment, zone, "input"] += outcome.input_tokens
+            self._tokens[route, deployment, zone, "output"] += outcome.output_tokens
         if outcome.cost_micro is not None and outcome.currency is not None:
-            _add(self._cost, (route, deployment, outcome.currency), outcome.cost_micro)
+            self._cost[route, deployment, outcome.currency] += outcome.cost_micro
         _histogram(self._durations, (route, deployment)).observe(outcome.duration_us / 1e6)
         if outcome.first_byte_us is not None:
             _histogram(self._first_bytes, (route, deployment)).observe(outcome.first_byte_us / 1e6)
@@ -102,7 +103,7 @@ class Counts:
             )
 
     def refused(self, refusal: Refusal) -> None:
-        _add(self._refusals, (refusal.code, refusal.route), 1)
+        self._refusals[refusal.code, refusal.route] += 1
         if self._write is not None:
             self._line(
                 {
@@ -121,13 +122,13 @@ class Counts:
             )
 
     def classified(self, level: int, inspection: Inspection | Failure, seconds: float) -> None:
-        _add(self._levels, level, 1)
+        self._levels[level] += 1
         self._inspections.observe(seconds)
         if isinstance(inspection, Failure):
-            _add(self._failures, inspection.layer, 1)
+            self._failures[inspection.layer] += 1
         else:
             for (kind, _), count in inspection.causes.items():
-                _add(self._findings, kind, count)
+                self._findings[kind] += count
 
     # --- the log -------------------------------------------------------------------------------------------------
 
@@ -195,12 +196,7 @@ class Counts:
         return ("\n".join(out) + "\n").encode()
 
 
-_Key = TypeVar("_Key")
 _Names = TypeVar("_Names", bound=Sequence[str])
-
-
-def _add(counts: dict[_Key, int], key: _Key, amount: int) -> None:
-    counts[key] = counts.get(key, 0) + amount
 
 
 def _histogram(series: dict[tuple[str, str], Histogram], key: tuple[str, str]) -> Histogram:

@@ -49,7 +49,9 @@ def _glued(data: bytes, end: int) -> bool:
 
 def has_check_digits(number: str) -> bool:
     """Tell whether an account number, in capitals, is right by ISO 7064, modulo 97: as stdnum does, in a quarter."""
-    return int((number[4:] + number[:4]).translate(_VALUES)) % 97 == 1
+    account = number[4:]
+    digits = account if account.isdigit() else account.translate(_VALUES)
+    return int(digits + number[:2].translate(_VALUES) + number[2:4]) % 97 == 1
 
 
 def _shape(code: str, length: int) -> str:

@@ -51,7 +51,7 @@ class Run(NamedTuple):
     """
 
     groups: list[tuple[int, int]]
-    sizes: list[int]
+    sizes: tuple[int, ...]
     glued: str
     plus: bool
     start: int
@@ -104,12 +104,11 @@ def _run(data: bytes, start: int, end: int) -> Run:
             groups.append((at, at + size))
             sizes.append(size)
         at += size + 1
-    return Run(groups, sizes, _tie(data, start), start > 0 and data[start - 1] == _PLUS, start, end)
+    sign = data[start - 1]
+    return Run(groups, tuple(sizes), _tie(data, start) if sign in _TIES else "", sign == _PLUS, start, end)
 
 
 def _tie(data: bytes, start: int) -> str:
-    if data[start - 1] not in _TIES:
-        return ""
     before = data[max(0, start - _LONGEST_GLUE - 1) : start]
     by_sign = before[-1] in _GLUE_SIGNS
     if by_sign:
@@ -143,11 +142,14 @@ class Shapes(Generic[K]):
                 table[sizes] = (*table.get(sizes, ()), kind)
         self._start = _step(table)
         self._fewest = min(map(sum, table))
+        self._whole = {sizes: tuple(self._within(sizes)) for sizes in table}
 
-    def of_run(self, run: Run) -> list[Stretch[K]]:
-        """Return each stretch of the run that is grouped as some kind is."""
-        found = []
-        sizes = run.sizes
+    def of_run(self, sizes: tuple[int, ...]) -> Iterable[Stretch[K]]:
+        """Return each stretch of a run, given by the sizes of its groups, that is grouped as some kind is."""
+        known = self._whole.get(sizes)
+        return self._within(sizes) if known is None else known
+
+    def _within(self, sizes: tuple[int, ...]) -> Iterator[Stretch[K]]:
         groups = len(sizes)
         left = sum(sizes)
         for first, size in enumerate(sizes):
@@ -161,8 +163,7 @@ class Shapes(Generic[K]):
                     break
                 kinds, then = step
                 if kinds:
-                    found.append((first, last, kinds))
-        return found
+                    yield first, last, kinds
 
 
 def place_of(data: bytes, run: Run, first: int, last: int) -> Place:

@@ -15,6 +15,7 @@ _LEADING = b".!#$%&'*+-/=?^`{|}~" + bytes(range(0x80, 0xC0))
 _CUTS = b"/=?&|'`{}"
 _LABEL = rb"(?:[A-Za-z0-9]|[\xc3-\xc5][\x80-\xbf])(?:[A-Za-z0-9\-]|[\xc3-\xc5][\x80-\xbf]){0,62}"
 _DOMAIN = re.compile(rb"(?:" + _LABEL + rb"\.){1,8}((?:xn--[A-Za-z0-9\-]{2,59}|[A-Za-z]{2,24}))(?![A-Za-z0-9])")
+_BACKSLASH, _DOT, _COLON = b"\\.:"
 _FILE_ENDINGS = frozenset((b"png", b"jpg", b"jpeg", b"gif", b"svg", b"webp", b"css", b"js", b"html", b"json", b"pdf"))
 """`icon@2x.png` names a picture: none of these is a top-level domain (IANA root zone)."""
 
@@ -31,15 +32,13 @@ class EmailDetector:
             domain = _DOMAIN.match(data, end - 1)
             if domain is None or domain[1].lower() in _FILE_ENDINGS:
                 continue
-            at = end - 2
+            at, stop = end - 2, domain.end()
             start = self._local_start(data, at)
-            if data[start - 1 : start] == b"\\" and data[start] in b"nrt":
+            if data[start - 1] == _BACKSLASH and data[start] in b"nrt":
                 start += 1
-            if start == at or data[at - 1] == 46:
+            if start == at or data[at - 1] == _DOT or (data[stop] == _COLON and data[start:at] == b"git"):
                 continue
-            if data[start:at] == b"git" and data[domain.end() : domain.end() + 1] == b":":
-                continue
-            yield Candidate("EMAIL", start, domain.end(), 0.95, "", 0, data[start : domain.end()].lower(), "email")
+            yield Candidate("EMAIL", start, stop, 0.95, "", 0, data[start:stop].lower(), "email")
 
     @staticmethod
     def _local_start(data: bytes, at: int) -> int:

@@ -12,6 +12,7 @@ one engine per thread.
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -73,11 +74,8 @@ def engine(name: str, probes: Sequence[Probe]) -> Engine:
     )
 
 
-def _collect(number: int, _start: int, end: int, _flags: int, hits: Hits) -> None:
-    if number in hits:
-        hits[number].append(end)
-    else:
-        hits[number] = [end]
+def _collect(number: int, _start: int, end: int, _flags: int, hits: defaultdict[int, list[int]]) -> None:
+    hits[number].append(end)
 
 
 class HyperscanEngine:
@@ -104,7 +102,7 @@ class HyperscanEngine:
         return database
 
     def scan(self, data: bytes) -> Hits:
-        hits: Hits = {}
+        hits: defaultdict[int, list[int]] = defaultdict(list)
         for database in self._databases:
             database.scan(data, match_event_handler=_collect, context=hits)
         for ends in hits.values():

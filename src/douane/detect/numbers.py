@@ -7,7 +7,7 @@ alarms. Check digits are those of python-stdnum; issuer ranges are data rows.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import ClassVar, NamedTuple
 
 from stdnum.fr import nir, siren, siret
@@ -47,6 +47,7 @@ _DOUBTFUL = -1
 _CARD_WORD = re.compile(
     rb"(?:card|carte|\bcb\b|visa|master|amex|credit|cr\xc3\xa9dit|paiement|payment|\bpan\b|\bcc\b)", re.I
 )
+_CARD_WORD_REACH = 40
 
 
 class CorsicanNirDetector:
@@ -107,35 +108,39 @@ class NumberDetector:
     def find(self, data: bytes, ends: Sequence[list[int]]) -> Iterator[Candidate]:
         wallet = Wallet(self._cards)
         for run in runs(data, ends[0]):
-            found = self._phones.of_run(data, run)
-            stretches = self._shapes.of_run(run)
-            if stretches:
-                self._judge(data, run, stretches, wallet, found)
-            yield from found
+            phones: set[tuple[int, int]] = set()
+            for phone in self._phones.of_run(data, run):
+                phones.add((phone.start, phone.end))
+                yield phone
+            for stretch in self._shapes.of_run(run.sizes):
+                yield from self._judged(data, run, stretch, phones, wallet)
         yield from wallet.rest()
 
     @staticmethod
-    def _judge(data: bytes, run: Run, stretches: list[Stretch[Kind]], wallet: Wallet, found: list[Candidate]) -> None:
+    def _judged(
+        data: bytes, run: Run, stretch: Stretch[Kind], phones: set[tuple[int, int]], wallet: Wallet
+    ) -> Iterable[Candidate]:
         """Judge first, look around after: nine in ten candidates fail by their check digit alone."""
-        phones = {(phone.start, phone.end) for phone in found}
-        in_word = run.glued == "a"
-        for first, last, kinds in stretches:
-            start = run.groups[first][0]
-            sign = data[start]
-            place: Place | None = None
-            for kind in kinds:
-                judge = kind.judge
-                if sign not in kind.starts or (in_word and first == 0 and judge is not None):
-                    continue
-                if kind.is_phone and (start, run.groups[last][1]) in phones:
-                    continue
-                place = place or place_of(data, run, first, last)
-                candidate = wallet.judge(data, place) if judge is None else judge(data, place)
-                if candidate is None:
-                    continue
-                tie = tie_of(data, run, first, last)
-                if tie is Tie.NONE or (tie is Tie.SIGN and not kind.weak):
-                    found += wallet.sorted_in(candidate) if judge is None else (candidate,)
+        first, last, kinds = stretch
+        start = run.groups[first][0]
+        sign = data[start]
+        in_word = first == 0 and run.glued == "a"
+        place: Place | None = None
+        found: list[Candidate] = []
+        for kind in kinds:
+            judge = kind.judge
+            if sign not in kind.starts or (in_word and judge is not None):
+                continue
+            if kind.is_phone and (start, run.groups[last][1]) in phones:
+                continue
+            place = place or place_of(data, run, first, last)
+            candidate = wallet.judge(data, place) if judge is None else judge(data, place)
+            if candidate is None:
+                continue
+            tie = tie_of(data, run, first, last)
+            if tie is Tie.NONE or (tie is Tie.SIGN and not kind.weak):
+                found += wallet.sorted_in(candidate) if judge is None else (candidate,)
+        return found
 
 
 def _nir(_data: bytes, place: Place) -> Candidate | None:
@@ -230,7 +235,7 @@ class Wallet:
         if not valid:
             return None
         brand = self._cards.brand(place.digits)
-        if _CARD_WORD.search(data, max(0, place.start - 40), place.start) is not None:
+        if _is_announced(data, place):
             return Candidate("CARD", place.start, place.end, 0.95, brand, 9, place.digits, "card")
         if not brand:
             return None
@@ -248,6 +253,14 @@ class Wallet:
         """Yield the bare numbers, unless so few of them are valid that chance explains those."""
         if len(self._bare) < self.ENOUGH_TO_JUDGE or sum(self._bare.values()) * 4 > len(self._bare):
             yield from self._doubtful
+
+
+def _is_announced(data: bytes, place: Place) -> bool:
+    """Tell whether a word for a card stands before a place. Deep in a run there is none to look for."""
+    start = place.start
+    if start - place.run.start >= _CARD_WORD_REACH:
+        return False
+    return _CARD_WORD.search(data, max(0, start - _CARD_WORD_REACH), start) is not None
 
 
 def _is_card_like(digits: bytes) -> bool:

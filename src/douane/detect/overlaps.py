@@ -22,38 +22,39 @@ _LONG_GROUP: Final = 12
 
 def undisputed(candidates: Iterable[Candidate]) -> list[Candidate]:
     """Return the candidates in order of place, without those that a stronger one overlaps."""
-    kept: list[Candidate] = []
-    rivals: list[Candidate] = []
+    ordered = sorted(candidates, key=_BY_PLACE)
+    lost: set[int] = set()
+    rivals: list[int] = []
     reach = 0
-    for candidate in sorted(candidates, key=_BY_PLACE):
-        _, start, end, _, _, rank, _, _ = candidate
+    for number, (_, start, end, _, _, rank, _, _) in enumerate(ordered):
         if not rank:
-            kept.append(candidate)
             continue
         if start >= reach:
-            kept += _strongest(rivals)
+            if len(rivals) > 1:
+                lost |= _weaker(ordered, rivals)
             rivals = []
-        rivals.append(candidate)
+        rivals.append(number)
         if end > reach:
             reach = end
-    kept += _strongest(rivals)
-    kept.sort(key=_BY_PLACE)
-    return kept
+    if len(rivals) > 1:
+        lost |= _weaker(ordered, rivals)
+    return [candidate for number, candidate in enumerate(ordered) if number not in lost] if lost else ordered
 
 
-def _strongest(rivals: list[Candidate]) -> list[Candidate]:
-    """Return those of an unbroken chain of overlaps that no stronger one overlaps."""
-    if len(rivals) < 2:
-        return rivals
+def _weaker(ordered: Sequence[Candidate], rivals: Iterable[int]) -> set[int]:
+    """Return those of an unbroken chain of overlaps that a stronger one overlaps, by their numbers in `ordered`."""
     starts: list[int] = []
     kept: list[Candidate] = []
-    for candidate in sorted(rivals, key=lambda rival: (-rival.rank, rival.start, -rival.end)):
+    weaker: set[int] = set()
+    for number in sorted(rivals, key=lambda rival: (-ordered[rival].rank, ordered[rival].start, -ordered[rival].end)):
+        candidate = ordered[number]
         at = bisect_left(starts, candidate.end)
         if at and kept[at - 1].end > candidate.start:
-            continue
-        starts.insert(at, candidate.start)
-        kept.insert(at, candidate)
-    return kept
+            weaker.add(number)
+        else:
+            starts.insert(at, candidate.start)
+            kept.insert(at, candidate)
+    return weaker
 
 
 def spans_apart(candidates: Iterable[Candidate]) -> list[tuple[int, int]]:

@@ -123,27 +123,25 @@ class Phones:
         self._is_french = "FR" in regions
         self._others = bool(self._plans.trunk_zero - {"FR"})
 
-    def of_run(self, data: bytes, run: Run) -> list[Candidate]:
-        """Return the numbers that no fixed grouping tells: international ones, and those of plans with a trunk zero.
+    def of_run(self, data: bytes, run: Run) -> Iterator[Candidate]:
+        """Yield the numbers that no fixed grouping tells: international ones, and those of plans with a trunk zero.
 
         A trunk zero begins a run, or stands well apart in one: many codes have a zero inside.
         """
-        found: list[Candidate] = []
         groups = run.groups
         tried = 0
         if run.plus and not _is_dialled(data, run.start):
-            self._international(data, run, 0, found, skip=0)
             tried = 1
+            yield from self._international(data, run, 0, skip=0)
         for first, (start, _) in enumerate(groups):
             if data[start] != _ZERO:
                 continue
             if 49 <= data[start + 1] <= 57:
                 if self._others and (first == 0 or start - groups[first - 1][1] > 1):
-                    self._national(data, run, first, found)
+                    yield from self._national(data, run, first)
             elif tried < _MOST_PER_RUN and _is_dialled(data, start) and not (first == 0 and run.glued):
-                self._international(data, run, first, found, skip=2)
                 tried += 1
-        return found
+                yield from self._international(data, run, first, skip=2)
 
     def french(self, data: bytes, place: Place) -> Candidate | None:
         """Return a number of ten digits as France writes it; any one that begins as a subscriber's does."""
@@ -173,8 +171,8 @@ class Phones:
         region = next((region for region, plan in self._plans.without_trunk if plan.fullmatch(digits)), "")
         return _phone(start, place.end, digits, 0.75, region, rank=4) if region else None
 
-    def _international(self, data: bytes, run: Run, first: int, found: list[Candidate], *, skip: int) -> None:
-        """Find the longest number that begins with a group: its `skip` zeros, or the plus sign before it."""
+    def _international(self, data: bytes, run: Run, first: int, *, skip: int) -> tuple[Candidate, ...]:
+        """Return the longest number that begins with a group: its `skip` zeros, or the plus sign before it."""
         size = 0
         possible: list[tuple[int, int]] = []
         for last, more in enumerate(run.sizes[first : first + 9], first):
@@ -184,16 +182,16 @@ class Phones:
             if size >= 8 + skip and more > 1:
                 possible.append((last, size))
         if not possible:
-            return
-        digits = _digits(data, run, first, possible[-1][0])
+            return ()
+        start = run.groups[first][0]
+        digits = data[start : run.groups[possible[-1][0]][1]].translate(None, NOT_DIGITS)
         for last, size in reversed(possible):
             if self._plans.international(digits[skip:size]):
-                start = run.groups[first][0]
-                found.append(_phone(start if skip else start - 1, run.groups[last][1], digits[:size], 0.95, rank=4))
-                return
+                return (_phone(start if skip else start - 1, run.groups[last][1], digits[:size], 0.95, rank=4),)
+        return ()
 
-    def _national(self, data: bytes, run: Run, first: int, found: list[Candidate]) -> None:
-        """Find the longest number with a trunk zero that begins with a group."""
+    def _national(self, data: bytes, run: Run, first: int) -> tuple[Candidate, ...]:
+        """Return the longest number with a trunk zero that begins with a group."""
         size = 0
         possible: list[tuple[int, int]] = []
         for last, more in enumerate(run.sizes[first : first + 5], first):
@@ -203,14 +201,15 @@ class Phones:
             if size >= 9:
                 possible.append((last, size))
         if not possible:
-            return
-        digits = _digits(data, run, first, possible[-1][0])
+            return ()
+        start = run.groups[first][0]
+        digits = data[start : run.groups[possible[-1][0]][1]].translate(None, NOT_DIGITS)
         for last, size in reversed(possible):
             number = digits[:size]
             region = self._plans.national(number)
             if region and _is_whole(data, run, first, last, number):
-                found.append(_phone(run.groups[first][0], run.groups[last][1], number, 0.75, region, rank=2))
-                return
+                return (_phone(start, run.groups[last][1], number, 0.75, region, rank=2),)
+        return ()
 
 
 class AskedPhoneDetector:
@@ -233,10 +232,6 @@ class AskedPhoneDetector:
 def _is_dialled(data: bytes, start: int) -> bool:
     """Tell whether a group begins with the two zeros of an international number."""
     return data[start : start + 2] == b"00" and 49 <= data[start + 2] <= 57
-
-
-def _digits(data: bytes, run: Run, first: int, last: int) -> bytes:
-    return data[run.groups[first][0] : run.groups[last][1]].translate(None, NOT_DIGITS)
 
 
 def _is_whole(data: bytes, run: Run, first: int, last: int, digits: bytes) -> bool:

@@ -12,9 +12,11 @@ One scanner serves one thread (its engine's scratch does). Which label findings 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from hashlib import sha256
+from itertools import islice
 from typing import Any, Final
 
 import phonenumbers
@@ -90,16 +92,11 @@ class Scanner:
             name = detector.name
             if accounts and name in OUTRANKED:
                 ends = [outside(accounts, data, hits) if hits else hits for hits in ends]
-            counts: dict[str, int] = {}
-            for candidate in detector.find(data, ends):
-                kind = candidate.type
-                counts[kind] = count = counts.get(kind, 0) + 1
-                if count > MOST_CANDIDATES:
-                    cut = True
-                    break
-                found.append(candidate if candidate.detector else candidate._replace(detector=name))
+            of_detector, more = _first(detector.find(data, ends))
             if name == ACCOUNTS:
-                accounts = spans_apart(number for number in found if number.type == "IBAN")
+                accounts = spans_apart(of_detector)
+            found += [one if one.detector else one._replace(detector=name) for one in of_detector]
+            cut = cut or more
         return found, cut
 
     def _by_owner(self, hits: Hits) -> dict[int, list[list[int]]]:
@@ -113,31 +110,50 @@ class Scanner:
         return by_owner
 
 
+def _first(candidates: Iterator[Candidate]) -> tuple[list[Candidate], bool]:
+    """Return a detector's candidates up to the one that is too many of its type; tell whether there was one."""
+    found = list(islice(candidates, MOST_CANDIDATES))
+    if len(found) == MOST_CANDIDATES:
+        counts = Counter(candidate.type for candidate in found)
+        for candidate in candidates:
+            if counts[candidate.type] == MOST_CANDIDATES:
+                return found, True
+            counts[candidate.type] += 1
+            found.append(candidate)
+    return found, False
+
+
 Span = tuple[int, int, str, str, float, str]
 """First byte of the joined leaves and the one after the last, type, detail, confidence, detector. Never the value."""
 
 
 def _bounded(candidates: list[Candidate], causes: dict[tuple[str, str], int]) -> tuple[list[Span], bool]:
     """Return at most so many of a type, and a list of people, and count them; tell whether some were left out."""
-    counts: dict[str, int] = {}
-    distinct: dict[str, set[bytes]] = {kind: set() for kind in _BULK_TYPES}
+    kept = candidates if len(candidates) <= MOST_PER_TYPE else _fewer(candidates)
+    distinct: dict[str, set[bytes]] = {}
     spans: list[Span] = []
-    cut = False
-    for kind, start, end, confidence, detail, _, value, detector in candidates:
-        counts[kind] = count = counts.get(kind, 0) + 1
-        if count > MOST_PER_TYPE:
-            cut = True
-            continue
+    for kind, start, end, confidence, detail, _, value, detector in kept:
         cause = kind, detail
         causes[cause] = causes.get(cause, 0) + 1
         spans.append((start, end, kind, detail, confidence, detector))
-        values = distinct.get(kind)
-        if values is not None and value not in values:
-            values.add(value)
-            if len(values) == BULK_FROM:
-                causes["BULK", kind.lower()] = 1
-                spans.append((start, end, "BULK", kind.lower(), 0.9, "bulk"))
-    return spans, cut
+        if kind in _BULK_TYPES:
+            values = distinct.setdefault(kind, set())
+            if value not in values:
+                values.add(value)
+                if len(values) == BULK_FROM:
+                    causes["BULK", kind.lower()] = 1
+                    spans.append((start, end, "BULK", kind.lower(), 0.9, "bulk"))
+    return spans, len(kept) < len(candidates)
+
+
+def _fewer(candidates: list[Candidate]) -> list[Candidate]:
+    counts: Counter[str] = Counter()
+    kept: list[Candidate] = []
+    for candidate in candidates:
+        counts[candidate.type] += 1
+        if counts[candidate.type] <= MOST_PER_TYPE:
+            kept.append(candidate)
+    return kept
 
 
 def _placed(value: Any, spans: list[Span]) -> tuple[Finding, ...]:

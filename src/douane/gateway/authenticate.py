@@ -31,17 +31,20 @@ class Authenticator:
 
 
 def _secret(head: Head) -> bytes:
-    found: set[bytes] = set()
+    secret = b""
     for name, value in head.headers:
         if name == b"authorization":
-            scheme, _, secret = value.partition(b" ")
-            if scheme.lower() == b"bearer" and secret.strip():
-                found.add(secret.strip())
-        elif name == b"x-api-key" and value:
-            found.add(value)
-    if len(found) != 1:
-        raise _refused("The request carries no API key." if not found else "The request carries different API keys.")
-    secret = found.pop()
+            scheme, _, credentials = value.partition(b" ")
+            given = credentials.strip() if scheme.lower() == b"bearer" else b""
+        elif name == b"x-api-key":
+            given = value
+        else:
+            continue
+        if given and secret and given != secret:
+            raise _refused("The request carries different API keys.")
+        secret = given or secret
+    if not secret:
+        raise _refused("The request carries no API key.")
     if len(secret) > _MAX_SECRET_BYTES:
         raise _refused("The API key is longer than any key that Douane makes.")
     return secret

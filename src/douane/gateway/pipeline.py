@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from douane.core.digest import digest
+from douane.core.models.catalogue import Deployment
 from douane.core.traffic.routing import Decision, decide, find_route
 from douane.errors import (
     ClearanceBroken,
@@ -27,6 +28,7 @@ from douane.errors import (
     UpstreamTimeout,
 )
 from douane.gateway.admit import reserve, reserve_again
+from douane.gateway.answer_headers import JSON, REPLAYED, Header, answer_headers, named, served_by
 from douane.gateway.authenticate import Authenticator
 from douane.gateway.classify import Classifier
 from douane.gateway.conditions import ConditionBook
@@ -40,19 +42,13 @@ from douane.gateway.settle import Settler
 from douane.ports import Clock, Ids, Inspector, Keys, Ledger, LimitBook, Snapshots, Telemetry, Upstream
 from douane.wire.call import Ask, Usage
 from douane.wire.error_body import error_body, error_headers
-from douane.wire.head import Body, ClientGone, Head, Headers, Sink
+from douane.wire.head import Body, ClientGone, Head, Sink
 from douane.wire.kinds.kind import Kind
 from douane.wire.models_list import models_list
 from douane.wire.need import need_of
 from douane.wire.openai_request import parse_chat, parse_completions, parse_embeddings
 from douane.wire.strict_json import parse
 
-_JSON: Final = (b"content-type", b"application/json")
-_SSE: Final = (b"content-type", b"text/event-stream; charset=utf-8")
-_NO_STORE: Final = (b"cache-control", b"no-store")
-_UNBUFFERED: Final = (b"x-accel-buffering", b"no")
-_REPLAYED: Final = (b"x-douane-replayed", b"true")
-_SERVED_BY: Final = frozenset({b"x-douane-zone", b"x-douane-deployment", b"x-douane-model-digest"})
 _MOST_DECISIONS: Final = 8
 _FIRST_PAUSE_S: Final = 0.1
 _LONGEST_PAUSE_S: Final = 2.0
@@ -175,7 +171,7 @@ class Gateway:
                 "`GET /v1/models` lists the routes of this key.",
                 rule="A key sees only its own routes.",
             )
-        await sink.answer(200, ((b"x-request-id", request_id.encode()), _JSON, _NO_STORE), payload)
+        await sink.answer(200, (*named(request_id), JSON), payload)
 
     async def _once(self, exchange: Exchange, key: str, raw: bytes, sink: Sink) -> None:
         """Make the request, or replay the answer that an equal one got."""
@@ -185,7 +181,7 @@ class Gateway:
         if kept.answer is not None:
             told, payload = kept.answer
             self._settler.replayed(exchange)
-            await sink.answer(200, (*self._headers(exchange, None), _JSON, _REPLAYED, *_kept_headers(told)), payload)
+            await sink.answer(200, (*self._headers(exchange, None), JSON, REPLAYED, *served_by(told)), payload)
             return
         try:
             await self._attempts(exchange, sink)
@@ -211,10 +207,9 @@ class Gateway:
         last_error: DouaneError | None = None
         for _ in range(_MOST_DECISIONS + exchange.route.attempts):
             decision = self._decide(exchange)
-            refused = decision.refusal()
             name = tries.next_of(decision)
             if name is None or self._clock.monotonic_s() >= exchange.deadline_s:
-                raise last_error or refused or _out_of_time(exchange)
+                raise last_error or decision.refusal() or _out_of_time(exchange)
             if tries.tried(name):
                 pause_s = tries.pause_s(name, self._shell.ids.chance())
                 if self._clock.monotonic_s() + pause_s >= exchange.deadline_s:
@@ -278,7 +273,7 @@ class Gateway:
             slow = self._conditions.is_slow(deployment.name)
             sent = await self._dispatcher.send(exchange, departure, exchange.attempts, slow=slow)
             ending.upstream = sent.answer.peer
-            headers = self._headers(exchange, departure)
+            headers = self._headers(exchange, deployment)
             try:
                 if exchange.ask.stream:
                     await relay_stream(exchange, sent, ending, sink, headers, self._clock, self._shell.keep_alive_s)
@@ -323,6 +318,9 @@ class Gateway:
             tries.drop(name)
         return failure.error
 
+    def _headers(self, exchange: Exchange, deployment: Deployment | None) -> tuple[Header, ...]:
+        return answer_headers(exchange, deployment, self._shell.limits.remaining(exchange.key))
+
     def _learn(self, ending: Ending) -> None:
         name = ending.deployment.name
         if ending.state != "complete":
@@ -336,31 +334,6 @@ class Gateway:
             first_ms = ending.first_byte_us / 1000.0
             per_token = (total_ms - first_ms) / (tokens - 1) if tokens > 1 else None
             self._conditions.succeeded(name, first_ms, per_token)
-
-    # --- headers -------------------------------------------------------------------------------------------------
-
-    def _headers(self, exchange: Exchange, departure: Departure | None) -> tuple[tuple[bytes, bytes], ...]:
-        label = exchange.label
-        headers = [
-            (b"x-request-id", exchange.request_id.encode()),
-            _NO_STORE,
-            (b"x-douane-level", label.level.word.encode()),
-        ]
-        if label.compartments:
-            headers.append((b"x-douane-compartments", ",".join(sorted(label.compartments)).encode()))
-        headers.append((b"x-douane-attempts", b"%d" % exchange.attempts))
-        if departure is not None:
-            deployment = departure.deployment
-            headers.append((b"x-douane-zone", deployment.zone.encode()))
-            headers.append((b"x-douane-deployment", deployment.name.encode()))
-            if deployment.model_digest is not None:
-                headers.append((b"x-douane-model-digest", deployment.model_digest.encode()))
-            headers += (_SSE, _UNBUFFERED) if exchange.ask.stream else (_JSON,)
-        for name, (limit, left, reset_s) in self._shell.limits.remaining(exchange.key).items():
-            headers.append((b"x-ratelimit-limit-" + name.encode(), b"%d" % limit))
-            headers.append((b"x-ratelimit-remaining-" + name.encode(), b"%d" % left))
-            headers.append((b"x-ratelimit-reset-" + name.encode(), b"%ds" % round(reset_s)))
-        return tuple(headers)
 
 
 class Tries:
@@ -403,19 +376,13 @@ class Tries:
         return min(_FIRST_PAUSE_S * 2.0 ** (tried - 1), _LONGEST_PAUSE_S) * (0.5 + chance / 2)
 
 
-async def _answer_error(
-    error: DouaneError, request_id: str, sink: Sink, headers: tuple[tuple[bytes, bytes], ...]
-) -> None:
+async def _answer_error(error: DouaneError, request_id: str, sink: Sink, headers: tuple[Header, ...]) -> None:
     """Tell the client; where an answer has begun, cut it: what was said so far must not look whole."""
     if sink.started:
         sink.cut()
         return
-    head = headers or ((b"x-request-id", request_id.encode()), _NO_STORE)
-    await sink.answer(error.status, (*head, _JSON, *error_headers(error)), error_body(error))
-
-
-def _kept_headers(headers: Headers) -> tuple[tuple[bytes, bytes], ...]:
-    return tuple((name, value) for name, value in headers if name in _SERVED_BY)
+    head = headers or named(request_id)
+    await sink.answer(error.status, (*head, JSON, *error_headers(error)), error_body(error))
 
 
 def _wrong_method(allowed: str) -> MethodNotAllowed:

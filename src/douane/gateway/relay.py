@@ -90,18 +90,20 @@ async def relay_whole(exchange: Exchange, sent: Sent, ending: Ending, sink: Sink
         raise await _refused(sent, ending)
     body = await answer.body(_MAX_ANSWER_BYTES)
     reply = sent.kind.reader(exchange.ask, ending.deployment).read(body)
-    if reply.usage is not None:
-        ending.usage, ending.token_source = reply.usage, "upstream"
+    payload, usage = reply.payload, reply.usage
+    if usage is not None:
+        ending.usage, ending.token_source = usage, "upstream"
     if reply.fault is not None:
         ending.status = reply.fault.status
         raise failure_of(reply.fault, ending.deployment)
-    # Every token of an answer takes a byte of it at least: what was reserved may be far more.
-    ending.take_estimate(exchange.need.input_tokens, min(exchange.need.output_tokens, len(reply.payload)))
+    if usage is None:
+        # Every token of an answer takes a byte of it at least: what was reserved may be far more.
+        ending.take_estimate(exchange.need.input_tokens, min(exchange.need.output_tokens, len(payload)))
     await sent.durable
-    ending.answer_bytes = len(reply.payload)
+    ending.answer_bytes = len(payload)
     ending.status = 200
-    await sink.answer(200, headers, reply.payload)
-    exchange.answer = (headers, reply.payload)
+    await sink.answer(200, headers, payload)
+    exchange.answer = (headers, payload)
     ending.state = "complete"
 
 

@@ -88,7 +88,10 @@ class Application:
     async def handle(self, head: Head, body: Body, sink: Sink) -> None:
         """Answer one request. Raises nothing but cancellation."""
         try:
-            await self._dispatch(head, body, sink)
+            if head.path.startswith(_GATEWAY_PREFIX):
+                await self._gateway.handle(head, body, sink)
+            else:
+                await self._serve_page(head, body, sink)
         except ClientGone:
             sink.cut()
         except DouaneError as error:
@@ -96,11 +99,8 @@ class Application:
         except Exception as fault:  # noqa: BLE001 - the request boundary: a fault ends its request, not the server
             await self._confess(fault, head, sink)
 
-    async def _dispatch(self, head: Head, body: Body, sink: Sink) -> None:
-        path = head.path
-        if path.startswith(_GATEWAY_PREFIX):
-            await self._gateway.handle(head, body, sink)
-        elif (probe := self._probes.get(path)) is not None:
+    async def _serve_page(self, head: Head, body: Body, sink: Sink) -> None:
+        if (probe := self._probes.get(head.path)) is not None:
             await sink.answer(*self._probe(probe, head))
         elif self._make_mounted is not None:
             if self._mounted is None:

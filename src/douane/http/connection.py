@@ -27,6 +27,7 @@ from douane.http.channel import NEVER, Channel
 from douane.http.edge import Edge
 from douane.http.response import error_page, head_bytes
 from douane.http.rules import body_too_large, check_headers, check_line, split_target
+from douane.http.settings import EdgeSettings
 from douane.http.turn import Turn
 from douane.wire.head import Head
 
@@ -59,7 +60,6 @@ class Connection(Channel):
         "_dropped",
         "_fields",
         "_head_bytes",
-        "_header_bytes",
         "_parser",
         "_peer",
         "_phase",
@@ -76,7 +76,7 @@ class Connection(Channel):
         self._peer = ""
         self._target = b""
         self._fields: list[tuple[bytes, bytes]] = []
-        self._head_bytes = self._header_bytes = self._wire_bytes = self._dropped = 0
+        self._head_bytes = self._wire_bytes = self._dropped = 0
         self._body_started = 0.0
 
     # --- from the transport
@@ -120,20 +120,21 @@ class Connection(Channel):
             self._drop(len(data))
             return
         if phase is _IDLE:
-            self._phase = _HEAD
+            phase = self._phase = _HEAD
             self._head_bytes = 0
             self.deadline = self._edge.now + self._edge.settings.head_s
+        if phase is _HEAD:
+            self._head_bytes += len(data)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
             self._drop(0)
         except httptools.HttpParserError:
             self._break()
-        if self._phase is _HEAD:
-            self._head_bytes += len(data)
-            if self._head_bytes > self._edge.settings.max_head_bytes:
-                self._refuse(refusals.head_too_large("headers are", "server.max_head_bytes"))
-        elif self._phase is _BODY:
+        phase = self._phase
+        if phase is _HEAD:
+            self._bound_head()
+        elif phase is _BODY:
             self._check_overhead(len(data))
 
     # --- from the parser
@@ -144,7 +145,6 @@ class Connection(Channel):
             return
         self._target = b""
         self._fields = []
-        self._header_bytes = 0
 
     def on_url(self, part: bytes) -> None:
         if self._phase is _HEAD:
@@ -155,26 +155,21 @@ class Connection(Channel):
     def on_header(self, name: bytes, value: bytes) -> None:
         if self._phase is _HEAD:
             self._fields.append((name.lower(), value.rstrip(b" \t")))
-            self._header_bytes += len(name) + len(value) + 4
-            settings = self._edge.settings
-            if self._header_bytes > settings.max_head_bytes:
-                self._refuse(refusals.head_too_large("headers are", "server.max_head_bytes"))
-            elif len(self._fields) > settings.max_headers:
-                self._refuse(refusals.head_too_large("header fields are", "server.max_headers"))
         elif self._phase is _BODY:
             self._fail(refusals.bad_body("The request's body has trailer fields.", "Send all fields before the body."))
 
     def on_headers_complete(self) -> None:
         if self._phase is not _HEAD:
             return
-        edge, parser = self._edge, self._parser
+        edge, parser, fields = self._edge, self._parser, self._fields
         method: bytes = parser.get_method()
         version: str = parser.get_http_version()
         try:
+            self._check_head(fields, edge.settings)
             check_line(method, version)
             path, query = split_target(self._target)
             framing = check_headers(
-                self._fields,
+                fields,
                 version=version,
                 upgrade=parser.should_upgrade(),
                 hosts=edge.hosts,
@@ -191,7 +186,7 @@ class Connection(Channel):
             keep_alive=version == "1.1" and not edge.draining and parser.should_keep_alive(),
             waits_for_continue=framing.waits,
         )
-        self._begin(turn, Head(method.decode("ascii"), path, query, self._fields, self._peer))
+        self._begin(turn, Head(method.decode("ascii"), path, query, fields, self._peer))
 
     def on_body(self, data: bytes) -> None:
         turn = self._turn
@@ -278,6 +273,23 @@ class Connection(Channel):
         edge.began(task)
         task.add_done_callback(lambda done: self._handled(turn, done))
 
+    def _bound_head(self) -> None:
+        """Refuse a head that is above its bounds before its end is there."""
+        settings = self._edge.settings
+        if self._head_bytes > settings.max_head_bytes:
+            self._refuse(refusals.head_too_large("headers are", "server.max_head_bytes"))
+        elif len(self._fields) > settings.max_headers:
+            self._refuse(refusals.head_too_large("header fields are", "server.max_headers"))
+
+    def _check_head(self, fields: list[tuple[bytes, bytes]], settings: EdgeSettings) -> None:
+        """Raise HeadersTooLarge for a whole head above its bounds; it is weighed only where it may be too heavy."""
+        if len(fields) > settings.max_headers:
+            raise refusals.head_too_large("header fields are", "server.max_headers")
+        if self._head_bytes > settings.max_head_bytes:
+            size = sum([len(name) + len(value) + 4 for name, value in fields])
+            if size > settings.max_head_bytes:
+                raise refusals.head_too_large("headers are", "server.max_head_bytes")
+
     def _handled(self, turn: Turn, task: asyncio.Task[Any]) -> None:
         edge = self._edge
         edge.ended(task)
@@ -336,6 +348,7 @@ class Connection(Channel):
         head = head_bytes(page.status, page.headers, framing, close=True)
         self.transport.write(head if head_only else head + page.body)
         self._turn = None
+        self._fields = []
         self._linger()
 
     def _drop(self, size: int) -> None:

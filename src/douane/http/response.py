@@ -14,7 +14,7 @@ Headers = Sequence[tuple[bytes, bytes]]
 
 JSON_HEADERS: Final = ((b"content-type", b"application/json"), (b"cache-control", b"no-store"))
 _STATUS_LINES: Final = MappingProxyType(
-    {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
+    {status.value: f"HTTP/1.1 {status.value} {status.phrase}".encode() for status in HTTPStatus}
 )
 _ANTHROPIC_PATH: Final = "/v1/messages"
 
@@ -32,12 +32,13 @@ def head_bytes(status: int, headers: Headers, framing: bytes, *, close: bool) ->
 
     Raises ValueError where a name or a value would break the head in two.
     """
-    lines = [_STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status]
-    lines += [b"%b: %b\r\n" % field for field in headers]
-    block = b"".join(lines)
-    if block.count(b"\n") != len(lines) or block.count(b"\r") != len(lines) or b"\0" in block:
+    lines = [_STATUS_LINES.get(status) or b"HTTP/1.1 %d " % status]
+    lines += [b": ".join(field) for field in headers]
+    block = b"\r\n".join(lines)
+    ends = len(lines) - 1
+    if block.count(b"\n") != ends or block.count(b"\r") != ends or b"\0" in block:
         raise ValueError("an answer's header holds a line break or NUL")
-    return b"%b%b%b\r\n" % (block, framing, b"connection: close\r\n" if close else b"")
+    return b"%b\r\n%b%b\r\n" % (block, framing, b"connection: close\r\n" if close else b"")
 
 
 def dialect_of(path: str) -> Dialect:

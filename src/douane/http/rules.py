@@ -15,8 +15,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from douane.errors import InvalidRequest, TooLarge, Unsupported
@@ -28,11 +27,9 @@ _ESCAPED_PATH: Final = re.compile(rb"/(?:[A-Za-z0-9/._~!$&'()*+,;=:@-]|%[0-9A-Fa
 _QUERY: Final = re.compile(rb"[\x21\x22\x24-\x7e]*")
 _DECODED: Final = re.compile(rb"[\x20-\x7e]*")
 _ENCODED_SLASH: Final = re.compile(rb"%(?:2f|5c)", re.IGNORECASE)
-_WATCHED: Final = frozenset((b"host", b"content-length", b"transfer-encoding", b"expect"))
 
 
-@dataclass(frozen=True, slots=True)
-class Framing:
+class Framing(NamedTuple):
     """`length` of the body in bytes, None where it is chunked. `waits`: the client awaits `100 Continue`."""
 
     length: int | None
@@ -71,19 +68,20 @@ def check_headers(
     headers: Sequence[tuple[bytes, bytes]], *, version: str, upgrade: bool, hosts: KnownHosts, max_body_bytes: int
 ) -> Framing:
     """Return how the body is framed. Raises InvalidRequest, TooLarge, Unsupported."""
-    watched = [field for field in headers if field[0] in _WATCHED]
-    _check_host([value for name, value in watched if name == b"host"], hosts)
-    lengths = [value for name, value in watched if name == b"content-length"]
-    codings = [value for name, value in watched if name == b"transfer-encoding"]
-    length = _framing(lengths, codings, version)
+    watched: dict[bytes, list[bytes]] = {b"host": [], b"content-length": [], b"transfer-encoding": [], b"expect": []}
+    for name, value in headers:
+        if name in watched:
+            watched[name].append(value)
+    _check_host(watched[b"host"], hosts)
+    length = _framing(watched[b"content-length"], watched[b"transfer-encoding"], version)
     if upgrade and length != 0:
         raise Unsupported(
             "The request asks for another protocol and has a body.", "Leave out the Upgrade field.", rule="No upgrades."
         )
     if length is not None and length > max_body_bytes:
         raise body_too_large(max_body_bytes)
-    waits = any(name == b"expect" and value.lower() == b"100-continue" for name, value in watched)
-    return Framing(length, waits and version == "1.1")
+    waits = watched[b"expect"] and b"100-continue" in [value.lower() for value in watched[b"expect"]]
+    return Framing(length, bool(waits) and version == "1.1")
 
 
 def body_too_large(max_body_bytes: int) -> TooLarge:

@@ -154,9 +154,11 @@ def _check_messages(messages: list[dict[str, Any]]) -> frozenset[str]:
     """Check each message; return the capabilities that their content needs."""
     needs = _NOTHING
     for index, message in enumerate(messages):
-        if not (type(message.get("content")) is str and _TEXT_MESSAGE.issuperset(message) and _has_role(message)):
+        content, role = message.get("content"), message.get("role")
+        is_plain = type(content) is str and type(role) is str and 0 < len(role) <= _MAX_ROLE
+        if not is_plain or not _TEXT_MESSAGE.issuperset(message):
             _check_message(message, f"/messages/{index}")
-            if not needs and _holds_media(message.get("content")):
+            if not needs and _holds_media(content):
                 needs = _MEDIA
     return needs
 
@@ -165,14 +167,10 @@ def _holds_media(content: Any) -> bool:
     return type(content) is list and any(part["type"] in _MEDIA_PARTS for part in content)
 
 
-def _has_role(message: dict[str, Any]) -> bool:
-    role = message.get("role")
-    return type(role) is str and 0 < len(role) <= _MAX_ROLE
-
-
 def _check_message(message: dict[str, Any], at: str) -> None:
     check_names(message, at)
-    if not _has_role(message):
+    role = message.get("role")
+    if type(role) is not str or not 0 < len(role) <= _MAX_ROLE:
         raise wrong(
             f"{at}/role", f"`{at}/role` is not a string of 1 to {_MAX_ROLE} characters", "Name the message's role."
         )

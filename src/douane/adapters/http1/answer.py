@@ -80,12 +80,7 @@ class Http1Answer:
             if self._ended:
                 return b""
             await self._wait()
-        parts = self._parts
-        self._parts = []
-        self._weight = 0
-        if self._line is not None:
-            self._line.resume()
-        return parts[0] if len(parts) == 1 else b"".join(parts)
+        return self._take()
 
     async def body(self, limit: int) -> bytes:
         """Return the whole body, of at most `limit` bytes; see the port."""
@@ -93,11 +88,17 @@ class Http1Answer:
             raise self._too_long(limit)
         parts: list[bytes] = []
         size = 0
-        while part := await self.chunk():
-            size += len(part)
-            if size > limit:
-                raise self._too_long(limit)
-            parts.append(part)
+        while not (self._ended and not self._parts):
+            if self._parts:
+                part = self._take()
+                size += len(part)
+                if size > limit:
+                    raise self._too_long(limit)
+                parts.append(part)
+            elif self._fault is not None:
+                raise self._fault
+            else:
+                await self._wait()
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def abort(self) -> None:
@@ -120,6 +121,14 @@ class Http1Answer:
     def _too_long(self, limit: int) -> UpstreamFailed:
         self.abort()
         return failed(self.deployment, "body", f"answered with more than {limit} bytes", "Ask for a shorter answer.")
+
+    def _take(self) -> bytes:
+        parts = self._parts
+        self._parts = []
+        self._weight = 0
+        if self._line is not None:
+            self._line.resume()
+        return parts[0] if len(parts) == 1 else b"".join(parts)
 
     async def _wait(self) -> None:
         if self._line is None or self._waiter is not None:

@@ -16,7 +16,7 @@ httptools (llhttp, strict) refuses ambiguous framing: length beside chunks, two 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import cast
 
 import httptools
@@ -39,7 +39,7 @@ class Connection(asyncio.Protocol):
     `on_free` is asked after each answer whether the connection is kept; `on_lost` is told of its end.
     """
 
-    __slots__ = ("_answer", "_complete", "_framed", "_head_bytes", "_headers", "_idle_s", "_idle_until", "_interim",
+    __slots__ = ("_answer", "_complete", "_fields", "_framed", "_idle_s", "_idle_until", "_interim",
                  "_keep_alive", "_on_free", "_on_lost", "_parser", "_paused", "_progress", "_quiet_bytes", "_timer",
                  "_timer_at", "_transport", "_unasked", "_violation", "address", "answers", "heard", "loop", "lost",
                  "peer", "zone")  # fmt: skip
@@ -69,8 +69,7 @@ class Connection(asyncio.Protocol):
         self._paused = False
         # what belongs to the present answer; `ask` starts it anew
         self._answer: Http1Answer | None = None
-        self._headers: dict[str, str] = {}
-        self._head_bytes = 0
+        self._fields: list[tuple[bytes, bytes]] = []
         self._quiet_bytes = 0
         self._interim = 0
         self._framed = True
@@ -97,8 +96,8 @@ class Connection(asyncio.Protocol):
         """Send a request's head and payload in one write; `answer` is told what comes."""
         self._answer = answer
         self.heard = False
-        self._headers = {}
-        self._head_bytes = self._quiet_bytes = self._interim = 0
+        self._fields = []
+        self._quiet_bytes = self._interim = 0
         self._framed = True
         self._complete = False
         transport = self._transport
@@ -183,16 +182,8 @@ class Connection(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         answer = self._answer
-        if self._complete or answer is None or answer.status:
-            return  # a trailer: nothing here needs one, and the bound on quiet bytes holds for it
-        self._head_bytes += len(name) + len(value)
-        headers = self._headers
-        if len(headers) >= MAX_HEADERS or self._head_bytes > MAX_HEAD_BYTES:
-            self._violation = self._broken(answer, "sent a head that is too large")
-            return
-        key = name.decode("latin-1").lower()
-        text = value.decode("latin-1")
-        headers[key] = f"{headers[key]}, {text}" if key in headers else text
+        if answer is not None and not answer.status:  # else a trailer: nothing here needs one
+            self._fields.append((name, value))
 
     def on_headers_complete(self) -> None:
         answer = self._answer
@@ -204,14 +195,15 @@ class Connection(asyncio.Protocol):
             if self._interim > MAX_INTERIM:
                 self._violation = self._broken(answer, "sent too many interim answers")
             return
-        fact = self._why_no_answer(status)
+        headers = _read_fields(self._fields)
+        fact = self._why_no_answer(status, headers)
         if fact is not None:
             self._violation = self._broken(answer, fact)
             return
-        length = self._headers.get("content-length")
-        self._framed = length is not None or "transfer-encoding" in self._headers
+        length = headers.get("content-length")
+        self._framed = length is not None or "transfer-encoding" in headers
         self._progress = True
-        answer.took_head(status, self._headers, None if length is None else int(length))
+        answer.took_head(status, headers, None if length is None else int(length))
 
     def on_body(self, body: bytes) -> None:
         answer = self._answer
@@ -224,21 +216,21 @@ class Connection(asyncio.Protocol):
         if answer is None or self._complete:
             return
         if answer.status == 0:  # an interim answer
-            self._headers = {}
-            self._head_bytes = 0
+            self._fields = []
             return
         self._complete = True
         self._keep_alive = self._parser.should_keep_alive()
 
     # --- within
 
-    def _why_no_answer(self, status: int) -> str | None:
-        headers = self._headers
+    def _why_no_answer(self, status: int, headers: Mapping[str, str]) -> str | None:
+        if len(self._fields) > MAX_HEADERS or sum([len(n) + len(v) for n, v in self._fields]) > MAX_HEAD_BYTES:
+            return "sent a head that is too large"
         if not 200 <= status <= 599 or self._parser.get_http_version() not in ("1.1", "1.0"):
             return "answered with a status or a version that HTTP/1.1 does not know"
-        if headers.get("content-encoding", "identity").lower() not in ("identity", ""):
+        if "content-encoding" in headers and headers["content-encoding"].lower() not in ("identity", ""):
             return "answered in a content encoding that was not asked for"
-        if headers.get("transfer-encoding", "chunked").lower() != "chunked":
+        if "transfer-encoding" in headers and headers["transfer-encoding"].lower() != "chunked":
             return "answered in a transfer encoding that was not asked for"
         return None
 
@@ -298,3 +290,13 @@ class Connection(asyncio.Protocol):
             self.fail(answer.too_late(self._stage(answer), now))
         else:
             self._arm(answer.look_again_s(now, self._idle_s, paused=self._paused))
+
+
+def _read_fields(fields: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Return header fields by lower-case name; the values of one that comes more than once stand in one line."""
+    headers: dict[str, str] = {}
+    for name, value in fields:
+        key = name.decode("latin-1").lower()
+        text = value.decode("latin-1")
+        headers[key] = f"{headers[key]}, {text}" if key in headers else text
+    return headers

@@ -74,22 +74,22 @@ def refusal(p: Passage) -> Reason | None:  # noqa: PLR0911 - one statement a che
     Eight checks, each a statement of its own: the mutation run deletes them one by one. The first makes sure that the
     rest find the deployment.
     """
-    snapshot, name, key = p.snapshot, p.deployment, p.key
-    deployment, route = snapshot.deployments.get(name), snapshot.routes.get(p.route)
+    label, name, key, route_name, snapshot, revoked, now_s = p
+    deployment, route = snapshot.deployments.get(name), snapshot.routes.get(route_name)
     if deployment is None or route is None or name not in route.deployments:
         return _not_in_route(p)
     zone = snapshot.zones[deployment.zone]
-    if not zone.clearance.permits(p.label):
+    if not zone.clearance.permits(label):
         return _not_cleared(p, zone)
-    if key.routes is not None and p.route not in key.routes:
+    if key.routes is not None and route_name not in key.routes:
         return _route_not_in_key(p)
     if key.zones is not None and zone.name not in key.zones:
         return _zone_not_in_key(p, zone)
-    if key.digest in p.revoked.keys:
+    if key.digest in revoked.keys:
         return _key_revoked(p)
-    if key.expires_at is not None and p.now_s >= key.expires_at:
+    if key.expires_at is not None and now_s >= key.expires_at:
         return _key_expired(p)
-    if name in p.revoked.deployments:
+    if name in revoked.deployments:
         return _blocked(p)
     if not deployment.assurance.routable(allow_unchecked=snapshot.policy.allow_unchecked):
         return _not_verified(p, deployment)

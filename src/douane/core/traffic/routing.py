@@ -19,7 +19,7 @@ from douane.core.models.catalogue import Deployment, ToolSupport
 from douane.core.reason import Reason
 from douane.core.traffic.clearance import Passage, Revocations, refusal
 from douane.core.traffic.latency import UNKNOWN_CONDITION, Condition
-from douane.core.traffic.snapshot import NO_OBJECTIVE, Key, Route, Snapshot, Strategy
+from douane.core.traffic.snapshot import Key, Route, Snapshot, Strategy
 from douane.errors import (
     DouaneError,
     ForbiddenRoute,
@@ -222,7 +222,7 @@ def _order(
             ordered = sorted(names, key=lambda name: _cost(snapshot.deployments[name], need, snapshot))
         case Strategy.FASTEST:
             ordered = sorted(names, key=lambda name: _time(conditions.get(name, UNKNOWN_CONDITION), need))
-    if need.wish is Wish.BATCH or route.objective == NO_OBJECTIVE:
+    if need.wish is Wish.BATCH or not route.objective.is_set:
         return ordered
     return sorted(ordered, key=lambda name: _misses(route, conditions.get(name, UNKNOWN_CONDITION)))
 

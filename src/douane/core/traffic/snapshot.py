@@ -25,6 +25,10 @@ class Objective:
     ttft_ms: float | None = None
     tpot_ms: float | None = None
 
+    @property
+    def is_set(self) -> bool:
+        return self.ttft_ms is not None or self.tpot_ms is not None
+
 
 NO_OBJECTIVE = Objective()
 

@@ -84,11 +84,8 @@ class Dialect:
 
     def body(self, ask: Ask, deployment: Deployment, *, premises: bool) -> dict[str, Any]:
         """Return the fields that are the client's, as the platform calls them."""
-        drops = self.drops
-        fields: dict[str, Any] = {}
-        for name, item in ask.value.items():
-            if name not in _OURS and name not in drops:
-                fields[name] = item
+        left_out = _OURS | self.drops if self.drops else _OURS
+        fields = {name: item for name, item in ask.value.items() if name not in left_out}
         if not premises or self.facts.managed:
             fields = project(fields, self.listing[ask.endpoint], deployment.name)
         for name, other in self.renames.items():
