@@ -19,6 +19,8 @@ from douane.detect.engine import Probe
 _GAP = SEPARATOR + rb"?"
 _PART = re.compile(r"([0-9]+)!([nac])")
 _SIGN = {"n": b"[0-9]", "a": b"[A-Za-z]", "c": b"[A-Za-z0-9]"}
+_LAST_DIGIT, _LAST_LETTER = rb"[0-9](?![0-9])", rb"[A-Za-z](?![A-Za-z])"
+_LAST_SIGN = {"n": _LAST_DIGIT, "a": _LAST_LETTER, "c": b"(?:%b|%b)" % (_LAST_DIGIT, _LAST_LETTER)}
 _SIGNS = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _VALUES = {sign: str(int(chr(sign), 36)) for sign in b"ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
 _NOT_SIGNS = bytes(sorted(set(range(256)) - set(_SIGNS)))
@@ -68,10 +70,13 @@ def _shape(code: str, length: int) -> str:
 
 
 def _spelling(signs: str) -> re.Pattern[bytes]:
-    """Return the pattern of a whole number, separators between its signs, that has such signs after its country."""
+    """Return the pattern of a whole number, separators between its signs, that has such signs after its country.
+
+    What follows it does not continue it: no digit after a digit, no letter after a letter.
+    """
     runs = [(_SIGN[sign], len(list(run))) for sign, run in groupby(signs[:-1])]
     middle = b"".join(b"(?:%b%b+){%d}+" % (sign, _GAP, count) for sign, count in runs)
-    return re.compile(b"[A-Za-z]{2}%b+%b%b" % (_GAP, middle, _SIGN[signs[-1]]))
+    return re.compile(b"[A-Za-z]{2}%b+%b%b" % (_GAP, middle, _LAST_SIGN[signs[-1]]))
 
 
 class IbanDetector:
@@ -113,7 +118,7 @@ class IbanDetector:
                 continue
             seen = start
             whole = pattern.match(data, start)
-            if whole is None or _glued(data, whole.end()):
+            if whole is None:
                 continue
             number = whole[0].translate(None, _NOT_SIGNS).upper()
             if has_check_digits(number.decode()):

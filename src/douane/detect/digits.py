@@ -19,7 +19,8 @@ _BETWEEN = rb"(?:[ .\-/()]|\xc2\xa0|\xe2\x80[\x80-\x8a\x90-\x93\xaf])"
 RUN_PROBE = Probe(rb"[0-9](?:" + _BETWEEN + rb"{0,3}[0-9]){8}[^0-9]", apart=True)
 """Ends one byte after a group of digits that is at least the ninth digit of its run."""
 
-_RUN = re.compile(rb"[0-9]+(?:" + _BETWEEN + rb"{1,3}[0-9]+)*")
+_RUN = re.compile(rb"[0-9]+(?:(?: |" + _BETWEEN + rb"{1,3})[0-9]+)*")
+"""Most gaps are a single blank, so that is tried first."""
 NOT_DIGITS = bytes(sorted(set(range(256)) - set(b"0123456789")))
 _BLANKED = bytes(sign if sign in b"0123456789" else 32 for sign in range(256))
 """A table that makes every sign but digits a blank."""

@@ -7,7 +7,7 @@ alarms. Check digits are those of python-stdnum; issuer ranges are data rows.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import ClassVar, NamedTuple
 
 from stdnum.fr import nir, siren, siret
@@ -18,7 +18,6 @@ from douane.detect.digits import (
     Place,
     Run,
     Shapes,
-    Stretch,
     Tie,
     even_gaps,
     groupings,
@@ -112,35 +111,30 @@ class NumberDetector:
             for phone in self._phones.of_run(data, run):
                 phones.add((phone.start, phone.end))
                 yield phone
-            for stretch in self._shapes.of_run(run.sizes):
-                yield from self._judged(data, run, stretch, phones, wallet)
+            yield from self._judged(data, run, phones, wallet)
         yield from wallet.rest()
 
-    @staticmethod
-    def _judged(
-        data: bytes, run: Run, stretch: Stretch[Kind], phones: set[tuple[int, int]], wallet: Wallet
-    ) -> Iterable[Candidate]:
+    def _judged(self, data: bytes, run: Run, phones: set[tuple[int, int]], wallet: Wallet) -> Iterator[Candidate]:
         """Judge first, look around after: nine in ten candidates fail by their check digit alone."""
-        first, last, kinds = stretch
-        start = run.groups[first][0]
-        sign = data[start]
-        in_word = first == 0 and run.glued == "a"
-        place: Place | None = None
-        found: list[Candidate] = []
-        for kind in kinds:
-            judge = kind.judge
-            if sign not in kind.starts or (in_word and judge is not None):
-                continue
-            if kind.is_phone and (start, run.groups[last][1]) in phones:
-                continue
-            place = place or place_of(data, run, first, last)
-            candidate = wallet.judge(data, place) if judge is None else judge(data, place)
-            if candidate is None:
-                continue
-            tie = tie_of(data, run, first, last)
-            if tie is Tie.NONE or (tie is Tie.SIGN and not kind.weak):
-                found += wallet.sorted_in(candidate) if judge is None else (candidate,)
-        return found
+        groups = run.groups
+        in_word = run.glued == "a"
+        for first, last, kinds in self._shapes.of_run(run.sizes):
+            start = groups[first][0]
+            sign = data[start]
+            place: Place | None = None
+            for kind in kinds:
+                judge = kind.judge
+                if sign not in kind.starts or (in_word and first == 0 and judge is not None):
+                    continue
+                if kind.is_phone and (start, groups[last][1]) in phones:
+                    continue
+                place = place or place_of(data, run, first, last)
+                candidate = wallet.judge(data, place) if judge is None else judge(data, place)
+                if candidate is None:
+                    continue
+                tie = tie_of(data, run, first, last)
+                if tie is Tie.NONE or (tie is Tie.SIGN and not kind.weak):
+                    yield from wallet.sorted_in(candidate) if judge is None else (candidate,)
 
 
 def _nir(_data: bytes, place: Place) -> Candidate | None:
