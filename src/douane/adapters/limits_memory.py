@@ -78,25 +78,23 @@ class MemoryLimits:
             account.purse = Purse(period, spent_micro, account.purse.reserved_micro)
 
     def reserve(self, key: Key, tokens: int, cost_micro: int) -> Hold | RateLimited | BudgetExhausted:
-        account = self._account(key)
+        account, limits, budget = self._account(key), key.limits, key.budget
         second = int(self._clock.monotonic_s())
-        limits = key.limits
-        if limits.concurrent is not None and account.in_flight >= limits.concurrent:
-            return _limited(key, "concurrent requests", limits.concurrent, 1.0)
-        requests = account.requests.at(second)
-        if limits.requests_per_minute is not None and requests.used + 1 > limits.requests_per_minute:
-            wait_s = requests.seconds_until(1, limits.requests_per_minute)
-            return _limited(key, "requests per minute", limits.requests_per_minute, wait_s)
-        held_tokens = account.tokens.at(second)
-        if limits.tokens_per_minute is not None and held_tokens.used + tokens > limits.tokens_per_minute:
-            wait_s = held_tokens.seconds_until(tokens, limits.tokens_per_minute)
-            return _limited(key, "tokens per minute", limits.tokens_per_minute, wait_s)
-        if key.budget is not None:
+        most = limits.concurrent
+        if most is not None and account.in_flight >= most:
+            return _limited(key, "concurrent requests", most, 1.0)
+        requests, most = account.requests.at(second), limits.requests_per_minute
+        if most is not None and requests.used >= most:
+            return _limited(key, "requests per minute", most, requests.seconds_until(1, most))
+        held_tokens, most = account.tokens.at(second), limits.tokens_per_minute
+        if most is not None and held_tokens.used + tokens > most:
+            return _limited(key, "tokens per minute", most, held_tokens.seconds_until(tokens, most))
+        if budget is not None:
             now_s = self._clock.now_us() // 1_000_000
-            account.per = account.per or key.budget.per
+            account.per = account.per or budget.per
             purse = account.roll(now_s)
-            if cost_micro > purse.left_micro(key.budget.amount_micro):
-                return _exhausted(key, key.budget, period_end_s(now_s, key.budget.per) - now_s)
+            if cost_micro > purse.left_micro(budget.amount_micro):
+                return _exhausted(key, budget, period_end_s(now_s, budget.per) - now_s)
             account.purse = purse.reserve(cost_micro)
         account.requests = requests.take(1)
         account.tokens = held_tokens.take(tokens)

@@ -74,10 +74,7 @@ class Exchange:
 
     def layer_line(self) -> str:
         """Return which layers of the inspection ran to their end; one that failed is named with a minus before it."""
-        match self.inspection:
-            case Inspection(layers=layers):
-                return ",".join(layers)
-            case Failure(layer=layer):
-                return f"-{layer}"
-            case _:
-                return ""
+        inspection = self.inspection
+        if inspection is None:
+            return ""
+        return ",".join(inspection.layers) if isinstance(inspection, Inspection) else f"-{inspection.layer}"

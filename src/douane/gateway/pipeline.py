@@ -197,40 +197,37 @@ class Gateway:
 
         A failed attempt's outcome waits until it is known whether another attempt follows: the last one settles.
         """
-        try:
-            await self._try_candidates(exchange, sink)
-        finally:
-            self._conclude(exchange, last=True)
-
-    async def _try_candidates(self, exchange: Exchange, sink: Sink) -> None:
         tries = Tries(exchange.route.attempts)
         last_error: DouaneError | None = None
-        for _ in range(_MOST_DECISIONS + exchange.route.attempts):
-            decision = self._decide(exchange)
-            name = tries.next_of(decision)
-            if name is None or self._clock.monotonic_s() >= exchange.deadline_s:
-                raise last_error or decision.refusal() or _out_of_time(exchange)
-            if tries.tried(name):
-                pause_s = tries.pause_s(name, self._shell.ids.chance())
-                if self._clock.monotonic_s() + pause_s >= exchange.deadline_s:
-                    break
-                await self._shell.sleep(pause_s)
-            try:
-                departure = self._dispatcher.prepare(exchange, name)
-                await self._attempt(exchange, departure, sink)
-            except Unsupported as error:
-                tries.drop(name)
-                last_error = last_error or error
-            except ClearanceBroken:
-                self._refresh(exchange)
-            except (AttemptFailed, UpstreamFailed) as failure:
-                tries.count(name)
-                last_error = self._weigh(failure, name, tries)
-                if sink.started:
-                    break
-            else:
-                return
-        raise last_error or _out_of_time(exchange)
+        try:
+            for _ in range(_MOST_DECISIONS + exchange.route.attempts):
+                decision = self._decide(exchange)
+                name = tries.next_of(decision)
+                if name is None or self._clock.monotonic_s() >= exchange.deadline_s:
+                    raise last_error or decision.refusal() or _out_of_time(exchange)
+                if tries.tried(name):
+                    pause_s = tries.pause_s(name, self._shell.ids.chance())
+                    if self._clock.monotonic_s() + pause_s >= exchange.deadline_s:
+                        break
+                    await self._shell.sleep(pause_s)
+                try:
+                    departure = self._dispatcher.prepare(exchange, name)
+                    await self._attempt(exchange, departure, sink)
+                except Unsupported as error:
+                    tries.drop(name)
+                    last_error = last_error or error
+                except ClearanceBroken:
+                    self._refresh(exchange)
+                except (AttemptFailed, UpstreamFailed) as failure:
+                    tries.count(name)
+                    last_error = self._weigh(failure, name, tries)
+                    if sink.started:
+                        break
+                else:
+                    return
+            raise last_error or _out_of_time(exchange)
+        finally:
+            self._conclude(exchange, last=True)
 
     def _decide(self, exchange: Exchange) -> Decision:
         return decide(

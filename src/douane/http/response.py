@@ -34,11 +34,11 @@ def head_bytes(status: int, headers: Headers, framing: bytes, *, close: bool) ->
     """
     lines = [_STATUS_LINES.get(status) or b"HTTP/1.1 %d " % status]
     lines += [b": ".join(field) for field in headers]
-    block = b"\r\n".join(lines)
-    ends = len(lines) - 1
-    if block.count(b"\n") != ends or block.count(b"\r") != ends or b"\0" in block:
+    told = b"".join(lines)
+    if b"\n" in told or b"\r" in told or b"\0" in told:
         raise ValueError("an answer's header holds a line break or NUL")
-    return b"%b\r\n%b%b\r\n" % (block, framing, b"connection: close\r\n" if close else b"")
+    lines.append(b"%bconnection: close\r\n" % framing if close else framing)
+    return b"%b\r\n" % b"\r\n".join(lines)
 
 
 def dialect_of(path: str) -> Dialect:

@@ -39,13 +39,14 @@ class Framing(NamedTuple):
 def split_target(target: bytes) -> tuple[str, bytes]:
     """Return the decoded path and the raw query of a request-target."""
     raw_path, _, query = target.partition(b"?")
-    if _PLAIN_PATH.fullmatch(raw_path):
-        path = raw_path
-    elif _ESCAPED_PATH.fullmatch(raw_path) and not _ENCODED_SLASH.search(raw_path):
-        path = unquote_to_bytes(raw_path)
-    else:
+    if query and not _QUERY.fullmatch(query):
         raise _bad_target()
-    if not _DECODED.fullmatch(path) or not _QUERY.fullmatch(query):
+    if _PLAIN_PATH.fullmatch(raw_path):
+        return raw_path.decode("ascii"), query
+    if not _ESCAPED_PATH.fullmatch(raw_path) or _ENCODED_SLASH.search(raw_path):
+        raise _bad_target()
+    path = unquote_to_bytes(raw_path)
+    if not _DECODED.fullmatch(path):
         raise _bad_target()
     return path.decode("ascii"), query
 

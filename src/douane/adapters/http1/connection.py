@@ -39,7 +39,7 @@ class Connection(asyncio.Protocol):
     `on_free` is asked after each answer whether the connection is kept; `on_lost` is told of its end.
     """
 
-    __slots__ = ("_answer", "_complete", "_fields", "_framed", "_idle_s", "_idle_until", "_interim",
+    __slots__ = ("_answer", "_complete", "_fields", "_framed", "_head_bytes", "_idle_s", "_idle_until", "_interim",
                  "_keep_alive", "_on_free", "_on_lost", "_parser", "_paused", "_progress", "_quiet_bytes", "_timer",
                  "_timer_at", "_transport", "_unasked", "_violation", "address", "answers", "heard", "loop", "lost",
                  "peer", "zone")  # fmt: skip
@@ -70,6 +70,7 @@ class Connection(asyncio.Protocol):
         # what belongs to the present answer; `ask` starts it anew
         self._answer: Http1Answer | None = None
         self._fields: list[tuple[bytes, bytes]] = []
+        self._head_bytes = 0
         self._quiet_bytes = 0
         self._interim = 0
         self._framed = True
@@ -97,7 +98,7 @@ class Connection(asyncio.Protocol):
         self._answer = answer
         self.heard = False
         self._fields = []
-        self._quiet_bytes = self._interim = 0
+        self._head_bytes = self._quiet_bytes = self._interim = 0
         self._framed = True
         self._complete = False
         transport = self._transport
@@ -155,6 +156,8 @@ class Connection(asyncio.Protocol):
             return
         self.heard = True
         self._progress = False
+        if not answer.status:
+            self._head_bytes += len(data)
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
@@ -224,7 +227,7 @@ class Connection(asyncio.Protocol):
     # --- within
 
     def _why_no_answer(self, status: int, headers: Mapping[str, str]) -> str | None:
-        if len(self._fields) > MAX_HEADERS or sum([len(n) + len(v) for n, v in self._fields]) > MAX_HEAD_BYTES:
+        if self._is_head_too_large():
             return "sent a head that is too large"
         if not 200 <= status <= 599 or self._parser.get_http_version() not in ("1.1", "1.0"):
             return "answered with a status or a version that HTTP/1.1 does not know"
@@ -233,6 +236,13 @@ class Connection(asyncio.Protocol):
         if "transfer-encoding" in headers and headers["transfer-encoding"].lower() != "chunked":
             return "answered in a transfer encoding that was not asked for"
         return None
+
+    def _is_head_too_large(self) -> bool:
+        """Tell it of a whole head, which is weighed only where it may be too heavy."""
+        if len(self._fields) > MAX_HEADERS:
+            return True
+        may_be = self._head_bytes > MAX_HEAD_BYTES
+        return may_be and sum([len(name) + len(value) for name, value in self._fields]) > MAX_HEAD_BYTES
 
     def _is_too_quiet(self, size: int) -> bool:
         self._quiet_bytes += size

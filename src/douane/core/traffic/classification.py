@@ -75,9 +75,8 @@ def classify(
         return _joined([*_stated(declared, floor), _failed(inspection, policy.unknown)])
     findings = inspection.findings
     if not findings and not inspection.cut:
-        if declared is PUBLIC and floor is PUBLIC:
-            return _NOTHING
-        return Classified(declared | floor, _stated(declared, floor))
+        causes = _stated(declared, floor)
+        return Classified(declared | floor, causes) if causes else _NOTHING
     causes = _stated(declared, floor)
     rows, unknown = policy.map, policy.unknown
     for cause, count in inspection.causes.items():
@@ -122,9 +121,9 @@ def _label(kind: str, detail: str, rows: Mapping[str, Label], unknown: Label) ->
 
 def _stated(declared: Label, floor: Label) -> list[_Cause]:
     causes = []
-    if declared != PUBLIC:
+    if declared.level or declared.compartments:
         causes.append(_Cause(declared, "declared", _declared(declared)))
-    if floor != PUBLIC:
+    if floor.level or floor.compartments:
         causes.append(_Cause(floor, "floor", _floor(floor)))
     return causes
 

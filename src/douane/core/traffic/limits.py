@@ -27,9 +27,9 @@ class Window(NamedTuple):
 
     def at(self, second: int) -> Window:
         """Return the window moved to `second`; time that goes back is ignored."""
-        steps = second - self.second
-        if steps <= 0:
+        if second <= self.second:
             return self
+        steps = second - self.second
         if steps > _STEPS:
             return Window(second)
         past = (*self.past[steps:], self.running, *((0,) * (steps - 1)))
@@ -41,17 +41,19 @@ class Window(NamedTuple):
 
     def take(self, amount: int) -> Window:
         """Use `amount` in the running second."""
-        return Window(self.second, self.running + amount, self.past, self.past_sum)
+        now, running, past, past_sum = self
+        return Window(now, running + amount, past, past_sum)
 
     def correct(self, second: int, amount: int) -> Window:
         """Change what was used in an earlier `second` by `amount`, where the window still holds it; never below 0."""
-        if second >= self.second:
-            return Window(self.second, max(0, self.running + amount), self.past, self.past_sum)
-        index = _STEPS - (self.second - second)
+        now, running, past, past_sum = self
+        if second >= now:
+            return Window(now, max(0, running + amount), past, past_sum)
+        index = _STEPS - (now - second)
         if index < 0:
             return self
-        past = (*self.past[:index], max(0, self.past[index] + amount), *self.past[index + 1 :])
-        return Window(self.second, self.running, past, sum(past))
+        past = (*past[:index], max(0, past[index] + amount), *past[index + 1 :])
+        return Window(now, running, past, sum(past))
 
     @property
     def seconds_until_empty(self) -> int:

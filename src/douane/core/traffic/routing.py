@@ -128,22 +128,23 @@ def decide(
     chance: float,
 ) -> Decision:
     """Decide where a request may go. `now_s` is Unix time, `monotonic_s` the circuits' time, `chance` in [0, 1)."""
-    allowed: list[str] = []
+    route_name, deployments = route.name, snapshot.deployments
+    allowed: dict[str, Candidate] = {}
     refused: list[Candidate] = []
     for name in route.deployments:
-        passage = Passage(label, name, key, route.name, snapshot, revoked, now_s)
-        reason = refusal(passage)
-        if reason is None:
-            deployment = snapshot.deployments[name]
+        reason = refusal(Passage(label, name, key, route_name, snapshot, revoked, now_s))
+        deployment = deployments.get(name)
+        zone = deployment.zone if deployment is not None else ""
+        if reason is None and deployment is not None:
             reason = _incapable(deployment, need) or _down(name, conditions.get(name), monotonic_s)
         if reason is None:
-            allowed.append(name)
+            allowed[name] = Candidate(name, zone)
         else:
-            zone = snapshot.deployments[name].zone if name in snapshot.deployments else ""
             refused.append(Candidate(name, zone, (reason,)))
-    ordered = _order(allowed, need, route, snapshot, conditions, chance) if len(allowed) > 1 else allowed
-    candidates = [Candidate(name, snapshot.deployments[name].zone) for name in ordered]
-    return Decision(label, route.name, (*candidates, *refused))
+    if len(allowed) > 1:
+        ordered = [allowed[name] for name in _order(list(allowed), need, route, snapshot, conditions, chance)]
+        return Decision(label, route_name, (*ordered, *refused))
+    return Decision(label, route_name, (*allowed.values(), *refused))
 
 
 def _incapable(deployment: Deployment, need: Need) -> Reason | None:
