@@ -96,17 +96,17 @@ def _run_start(data: bytes, low: int, end: int) -> int:
 
 
 def _run(data: bytes, start: int, end: int) -> Run:
+    blanked = data[start:end].translate(_BLANKED)
     groups: list[tuple[int, int]] = []
-    sizes: list[int] = []
     at = start
-    for digits in data[start:end].translate(_BLANKED).split(b" "):
-        size = len(digits)
-        if size:
-            groups.append((at, at + size))
-            sizes.append(size)
-        at += size + 1
+    for digits in blanked.split(b" "):
+        stop = at + len(digits)
+        if digits:
+            groups.append((at, stop))
+        at = stop + 1
     sign = data[start - 1]
-    return Run(groups, tuple(sizes), _tie(data, start) if sign in _TIES else "", sign == _PLUS, start, end)
+    glued = _tie(data, start) if sign in _TIES else ""
+    return Run(groups, tuple(map(len, blanked.split())), glued, sign == _PLUS, start, end)
 
 
 def _tie(data: bytes, start: int) -> str:

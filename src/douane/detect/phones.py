@@ -173,42 +173,33 @@ class Phones:
 
     def _international(self, data: bytes, run: Run, first: int, *, skip: int) -> tuple[Candidate, ...]:
         """Return the longest number that begins with a group: its `skip` zeros, or the plus sign before it."""
-        size = 0
-        possible: list[tuple[int, int]] = []
-        for last, more in enumerate(run.sizes[first : first + 9], first):
-            size += more
-            if size > 16 + skip:
+        sizes, start = run.sizes, run.groups[first][0]
+        for last in range(min(len(sizes), first + 9) - 1, first - 1, -1):
+            size = sum(sizes[first : last + 1])
+            if size < 8 + skip:
                 break
-            if size >= 8 + skip and more > 1:
-                possible.append((last, size))
-        if not possible:
-            return ()
-        start = run.groups[first][0]
-        digits = data[start : run.groups[possible[-1][0]][1]].translate(None, NOT_DIGITS)
-        for last, size in reversed(possible):
-            if self._plans.international(digits[skip:size]):
-                return (_phone(start if skip else start - 1, run.groups[last][1], digits[:size], 0.95, rank=4),)
+            if size > 16 + skip or sizes[last] == 1:
+                continue
+            end = run.groups[last][1]
+            digits = data[start:end].translate(None, NOT_DIGITS)
+            if self._plans.international(digits[skip:]):
+                return (_phone(start if skip else start - 1, end, digits, 0.95, rank=4),)
         return ()
 
     def _national(self, data: bytes, run: Run, first: int) -> tuple[Candidate, ...]:
         """Return the longest number with a trunk zero that begins with a group."""
-        size = 0
-        possible: list[tuple[int, int]] = []
-        for last, more in enumerate(run.sizes[first : first + 5], first):
-            size += more
-            if size > 12:
+        sizes, start = run.sizes, run.groups[first][0]
+        for last in range(min(len(sizes), first + 5) - 1, first - 1, -1):
+            size = sum(sizes[first : last + 1])
+            if size < 9:
                 break
-            if size >= 9:
-                possible.append((last, size))
-        if not possible:
-            return ()
-        start = run.groups[first][0]
-        digits = data[start : run.groups[possible[-1][0]][1]].translate(None, NOT_DIGITS)
-        for last, size in reversed(possible):
-            number = digits[:size]
-            region = self._plans.national(number)
-            if region and _is_whole(data, run, first, last, number):
-                return (_phone(start, run.groups[last][1], number, 0.75, region, rank=2),)
+            if size > 12:
+                continue
+            end = run.groups[last][1]
+            digits = data[start:end].translate(None, NOT_DIGITS)
+            region = self._plans.national(digits)
+            if region and _is_whole(data, run, first, last, digits):
+                return (_phone(start, end, digits, 0.75, region, rank=2),)
         return ()
 
 
