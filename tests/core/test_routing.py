@@ -13,7 +13,7 @@ from douane.core.models.catalogue import Assurance, Capabilities, Deployment, En
 from douane.core.money import Price
 from douane.core.traffic.clearance import Revocations
 from douane.core.traffic.latency import Circuit, Condition, Pace
-from douane.core.traffic.routing import Decision, Need, Wish, decide
+from douane.core.traffic.routing import Decision, Need, Question, Wish, decide, first_choice
 from douane.core.traffic.snapshot import Key, Objective, Policy, Rates, Route, Snapshot, Strategy
 from douane.core.zone import Zone
 from douane.errors import LabelNotCleared, NoClearedDeployment, Unauthenticated, Unsupported
@@ -64,18 +64,10 @@ def run(
     revoked: Revocations = Revocations(),  # noqa: B008
     chance: float = 0.0,
 ) -> Decision:
-    return decide(
-        label,
-        need,
-        snap.routes["chat"],
-        key,
-        snap,
-        revoked,
-        conditions or {},
-        now_s=100,
-        monotonic_s=50.0,
-        chance=chance,
-    )
+    question = Question(label, need, snap.routes["chat"], key, snap, revoked, conditions or {}, 100, 50.0, chance)
+    decision = decide(question)
+    assert first_choice(question) in (None, decision.chosen)
+    return decision
 
 
 def order(decision: Decision) -> list[str]:

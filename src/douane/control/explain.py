@@ -11,7 +11,7 @@ from douane.core.reason import Reason, reason_of
 from douane.core.traffic.classification import Classified, classify
 from douane.core.traffic.clearance import Revocations
 from douane.core.traffic.latency import Condition
-from douane.core.traffic.routing import Candidate, Decision, Wish, decide, find_route
+from douane.core.traffic.routing import Candidate, Decision, Question, Wish, decide, find_route
 from douane.core.traffic.snapshot import Key, Snapshot
 from douane.detect.scanner import Scanner
 from douane.errors import InvalidRequest, Unsupported
@@ -69,7 +69,7 @@ def explain(
     ask = parse_any(body)
     route = find_route(ask.model, key, snapshot)
     classified = classify(scanner.scan(ask.value), snapshot.policy, declared=declared, floor=key.floor)
-    decision = decide(
+    question = Question(
         classified.label,
         need_of(ask, len(body), wish),
         route,
@@ -77,11 +77,11 @@ def explain(
         snapshot,
         revoked or Revocations(),
         conditions or {},
-        now_s=clock.now_us() // 1_000_000,
-        monotonic_s=clock.monotonic_s(),
-        chance=0.0,
+        clock.now_us() // 1_000_000,
+        clock.monotonic_s(),
+        0.0,
     )
-    return Explanation(classified, _with_fields(decision, ask, snapshot, kinds))
+    return Explanation(classified, _with_fields(decide(question), ask, snapshot, kinds))
 
 
 def parse_any(body: bytes) -> Ask:

@@ -29,8 +29,6 @@ READABLE_PARTS: frozenset[str] = frozenset((
 """Types of content parts whose whole content is text in the body. Every other type is unreadable."""
 
 _OWN, _PARTS, _INPUT, _SCHEMA, _OPAQUE, _AUDIO = 1, 2, 3, 4, 5, 6
-_A_TEXT_IS_A_LEAF = _SCHEMA
-"""Up to this handling, a key's value that is a string is a leaf like any other."""
 _HANDLING: Final[Mapping[str, int]] = {
     **dict.fromkeys(API_WORDS, 0),
     **dict.fromkeys(("content", "output", "parts"), _PARTS),
@@ -43,6 +41,8 @@ _HANDLING: Final[Mapping[str, int]] = {
     "properties": _SCHEMA,
     "audio": _AUDIO,
 }  # fmt: skip
+_OVER_A_LEAF: Final = frozenset(key for key, handling in _HANDLING.items() if handling <= _SCHEMA)
+"""The keys that are no leaves themselves, and of which a value that is a string is a leaf like any other."""
 _KINDS: Final[Mapping[str, str]] = {
     "image_url": "image", "input_image": "image", "image": "image", "input_audio": "audio", "audio": "audio",
     "audio_url": "audio", "video_url": "video", "video": "video", "input_video": "video", "file": "file",
@@ -116,11 +116,14 @@ def _object(value: dict[str, Any], out: list[str], odd: list[Unreadable], depth:
         return
     depth += 1
     for key, inner in value.items():
-        handling = _HANDLING.get(key, _OWN)
         kind = type(inner)
+        if kind is str and key in _OVER_A_LEAF:
+            out.append(inner)
+            continue
+        handling = _HANDLING.get(key, _OWN)
         if handling == _OWN:
             out.append(key + KEY_END)
-        if kind is str and handling <= _A_TEXT_IS_A_LEAF:
+        if kind is str and handling == _OWN:
             out.append(inner)
         elif handling > _OWN and inner:
             _special(handling, key, inner, out, odd, depth)

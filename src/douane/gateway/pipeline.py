@@ -15,7 +15,7 @@ from typing import Final
 
 from douane.core.digest import digest
 from douane.core.models.catalogue import Deployment
-from douane.core.traffic.routing import Decision, decide, find_route
+from douane.core.traffic.routing import Question, decide, find_route, first_choice
 from douane.errors import (
     ClearanceBroken,
     DouaneError,
@@ -201,10 +201,10 @@ class Gateway:
         last_error: DouaneError | None = None
         try:
             for _ in range(_MOST_DECISIONS + exchange.route.attempts):
-                decision = self._decide(exchange)
-                name = tries.next_of(decision)
-                if name is None or self._clock.monotonic_s() >= exchange.deadline_s:
-                    raise last_error or decision.refusal() or _out_of_time(exchange)
+                question = self._question(exchange)
+                name = tries.next_of(question)
+                if name is None or question.monotonic_s >= exchange.deadline_s:
+                    raise last_error or decide(question).refusal() or _out_of_time(exchange)
                 if tries.tried(name):
                     pause_s = tries.pause_s(name, self._shell.ids.chance())
                     if self._clock.monotonic_s() + pause_s >= exchange.deadline_s:
@@ -229,8 +229,8 @@ class Gateway:
         finally:
             self._conclude(exchange, last=True)
 
-    def _decide(self, exchange: Exchange) -> Decision:
-        return decide(
+    def _question(self, exchange: Exchange) -> Question:
+        return Question(
             exchange.label,
             exchange.need,
             exchange.route,
@@ -238,9 +238,9 @@ class Gateway:
             exchange.snapshot,
             self._shell.keys.revocations(),
             self._conditions.all(),
-            now_s=self._clock.now_us() // 1_000_000,
-            monotonic_s=self._clock.monotonic_s(),
-            chance=self._shell.ids.chance(),
+            self._clock.now_us() // 1_000_000,
+            self._clock.monotonic_s(),
+            self._shell.ids.chance(),
         )
 
     def _refresh(self, exchange: Exchange) -> None:
@@ -343,10 +343,11 @@ class Tries:
         self._counts: dict[str, int] = {}
         self._dropped: set[str] = set()
 
-    def next_of(self, decision: Decision) -> str | None:
+    def next_of(self, question: Question) -> str | None:
         """Return the allowed candidate tried least, the first of those; None where attempts or candidates run out."""
         if not self._counts and not self._dropped:
-            return decision.chosen
+            return first_choice(question) or decide(question).chosen
+        decision = decide(question)
         names = [c.deployment for c in decision.candidates if c.allowed and c.deployment not in self._dropped]
         if self._left <= 0 or not names:
             return None

@@ -114,37 +114,60 @@ class Decision(NamedTuple):
         )
 
 
-def decide(
-    label: Label,
-    need: Need,
-    route: Route,
-    key: Key,
-    snapshot: Snapshot,
-    revoked: Revocations,
-    conditions: Mapping[str, Condition],
-    *,
-    now_s: int,
-    monotonic_s: float,
-    chance: float,
-) -> Decision:
-    """Decide where a request may go. `now_s` is Unix time, `monotonic_s` the circuits' time, `chance` in [0, 1)."""
-    route_name, deployments = route.name, snapshot.deployments
+class Question(NamedTuple):
+    """What is to be decided: a request, its route and key, and all that counts at this moment.
+
+    `now_s` is Unix time, `monotonic_s` the circuits' time, `chance` lies in [0, 1).
+    """
+
+    label: Label
+    need: Need
+    route: Route
+    key: Key
+    snapshot: Snapshot
+    revoked: Revocations
+    conditions: Mapping[str, Condition]
+    now_s: int
+    monotonic_s: float
+    chance: float
+
+
+def decide(question: Question) -> Decision:
+    """Decide where a request may go, and say of each deployment of its route why it may not."""
+    deployments = question.snapshot.deployments
     allowed: dict[str, Candidate] = {}
     refused: list[Candidate] = []
-    for name in route.deployments:
-        reason = refusal(Passage(label, name, key, route_name, snapshot, revoked, now_s))
-        deployment = deployments.get(name)
-        zone = deployment.zone if deployment is not None else ""
-        if reason is None and deployment is not None:
-            reason = _incapable(deployment, need) or _down(name, conditions.get(name), monotonic_s)
+    for name in question.route.deployments:
+        reason = _objection(question, name)
+        zone = deployments[name].zone if name in deployments else ""
         if reason is None:
             allowed[name] = Candidate(name, zone)
         else:
             refused.append(Candidate(name, zone, (reason,)))
-    if len(allowed) > 1:
-        ordered = [allowed[name] for name in _order(list(allowed), need, route, snapshot, conditions, chance)]
-        return Decision(label, route_name, (*ordered, *refused))
-    return Decision(label, route_name, (*allowed.values(), *refused))
+    ordered = _order(list(allowed), question) if len(allowed) > 1 else allowed
+    return Decision(question.label, question.route.name, (*[allowed[name] for name in ordered], *refused))
+
+
+def first_choice(question: Question) -> str | None:
+    """Return what `decide` would choose, where it would choose the first that is allowed: the others need no look.
+
+    None where nothing is allowed, and where all that is allowed must be compared.
+    """
+    if not _keeps_order(question.need.wish, question.route):
+        return None
+    for name in question.route.deployments:
+        if _objection(question, name) is None:
+            return name
+    return None
+
+
+def _objection(question: Question, name: str) -> Reason | None:
+    label, need, route, key, snapshot, revoked, conditions, now_s, monotonic_s, _ = question
+    passage = Passage(label, name, key, route.name, snapshot, revoked, now_s)
+    reason = refusal(passage)
+    if reason is not None:
+        return reason
+    return _incapable(snapshot.deployments[name], need) or _down(name, conditions.get(name), monotonic_s)
 
 
 def _incapable(deployment: Deployment, need: Need) -> Reason | None:
@@ -202,19 +225,23 @@ def _down(name: str, condition: Condition | None, monotonic_s: float) -> Reason 
 Rank = Callable[[str], tuple[float, ...]]
 
 
-def _order(
-    names: list[str],
-    need: Need,
-    route: Route,
-    snapshot: Snapshot,
-    conditions: Mapping[str, Condition],
-    chance: float,
-) -> list[str]:
-    """Sort by strategy, then those that miss the objective behind those that meet it; a batch wants the cheapest."""
-    strategy = Strategy.CHEAPEST if need.wish is Wish.BATCH else route.strategy
-    if need.wish is Wish.INTERACTIVE and strategy is Strategy.CHEAPEST and route.objective.ttft_ms is None:
-        strategy = Strategy.FASTEST
-    match strategy:
+def _strategy(wish: Wish, route: Route) -> Strategy:
+    """Return the route's strategy as the caller's wish bends it: a batch wants the cheapest, a person the fastest."""
+    if wish is Wish.BATCH:
+        return Strategy.CHEAPEST
+    if wish is Wish.INTERACTIVE and route.strategy is Strategy.CHEAPEST and route.objective.ttft_ms is None:
+        return Strategy.FASTEST
+    return route.strategy
+
+
+def _keeps_order(wish: Wish, route: Route) -> bool:
+    return _strategy(wish, route) is Strategy.PRIORITY and not route.objective.is_set
+
+
+def _order(names: list[str], question: Question) -> list[str]:
+    """Sort by strategy, then those that miss the objective behind those that meet it."""
+    _, need, route, _, snapshot, _, conditions, _, _, chance = question
+    match _strategy(need.wish, route):
         case Strategy.PRIORITY:
             ordered = names
         case Strategy.WEIGHTED:
