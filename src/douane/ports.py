@@ -238,5 +238,8 @@ class Telemetry(Protocol):
     def refused(self, refusal: Refusal) -> None:
         """Count a request that caused no attempt."""
 
+    def unrecorded(self, refusal: Refusal) -> None:
+        """Count one that left no receipt, since too many of its key's did so within a minute."""
+
     def classified(self, level: int, inspection: Inspection | Failure, seconds: float) -> None:
         """Count an inspection."""

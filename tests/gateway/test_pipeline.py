@@ -28,10 +28,15 @@ from douane.core.finding import Inspection
 from douane.core.label import Clearance, Label, Level
 from douane.core.traffic.snapshot import Budget, Key, Limits, Route, Snapshot
 from douane.core.zone import Zone
+from douane.errors import BudgetExhausted
+from douane.gateway.exchange import Exchange
+from douane.gateway.settle import MOST_RECORDED, Settler
 from douane.testing.client import GivenBody, RecordingSink, post
+from douane.testing.clock import FrozenClock
+from douane.testing.in_memory_ledger import InMemoryLedger
 from douane.testing.keys import StaticKeys, digest_of
 from douane.testing.scripted_upstream import Fault, Reply, failure, json_reply, sse_reply, timeout
-from douane.testing.telemetry import GivenInspector
+from douane.testing.telemetry import GivenInspector, SilentTelemetry
 from douane.wire.head import Head
 
 CHAT = body_of("chat", "text", "hi", stream=False)
@@ -396,6 +401,26 @@ def test_an_exhausted_budget_is_a_429_that_no_sdk_retries() -> None:
     assert code(sink) == (429, "budget_exhausted")
     assert sink.headers["x-should-retry"] == "false"
     assert [r.code for r in built.ledger.refusals] == ["budget_exhausted"]
+
+
+def test_what_costs_a_key_nothing_is_always_counted_but_recorded_only_so_often_a_minute() -> None:
+    async def scenario() -> None:
+        clock, telemetry, ledger = FrozenClock(), SilentTelemetry(), InMemoryLedger()
+        settler, snapshot = Settler(ledger, telemetry, clock), two_zones()
+        exchanges = [
+            Exchange(f"req_{number}", "chat", Key("k", digest_of(SECRET), "o"), snapshot, 0.0)
+            for number in range(MOST_RECORDED + 4)
+        ]
+        for exchange in exchanges[:-1]:
+            settler.refusal(exchange, BudgetExhausted("Nothing is left.", "Wait.", rule="A key's budget is kept."))
+        assert len(ledger.refusals) == MOST_RECORDED
+        assert len(telemetry.refusals) == MOST_RECORDED + 3
+        assert len(telemetry.not_recorded) == 3
+        clock.advance(61)
+        settler.replayed(exchanges[-1])
+        assert len(ledger.refusals) == MOST_RECORDED + 1
+
+    asyncio.run(scenario())
 
 
 # --- repetition ------------------------------------------------------------------------------------------------------

@@ -62,6 +62,7 @@ class Counts:
         self._durations: dict[tuple[str, str], Histogram] = {}
         self._first_bytes: dict[tuple[str, str], Histogram] = {}
         self._refusals: defaultdict[tuple[str, str], int] = defaultdict(int)
+        self._unrecorded: defaultdict[tuple[str, str], int] = defaultdict(int)
         self._levels: defaultdict[int, int] = defaultdict(int)
         self._findings: defaultdict[str, int] = defaultdict(int)
         self._failures: defaultdict[str, int] = defaultdict(int)
@@ -121,6 +122,9 @@ class Counts:
                 }
             )
 
+    def unrecorded(self, refusal: Refusal) -> None:
+        self._unrecorded[refusal.code, refusal.route] += 1
+
     def classified(self, level: int, inspection: Inspection | Failure, seconds: float) -> None:
         self._levels[level] += 1
         self._inspections.observe(seconds)
@@ -173,6 +177,13 @@ class Counts:
             ("route", "deployment", "currency"),
         )  # fmt: skip
         _family(out, "douane_refusals_total", "Requests without an attempt.", self._refusals, ("code", "route"))
+        _family(
+            out,
+            "douane_refusals_unrecorded_total",
+            "Of those, the ones that left no receipt: too many of one key within a minute.",
+            self._unrecorded,
+            ("code", "route"),
+        )
         levels = {(Level(level).word,): count for level, count in self._levels.items()}
         _family(out, "douane_classified_total", "Requests by level.", levels, ("level",))
         findings = {(name,): count for name, count in self._findings.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from douane.core.receipt import Outcome, Refusal
+from douane.core.traffic.limits import Window
 from douane.errors import DouaneError
 from douane.gateway.admit import cost_for_budget
 from douane.gateway.ending import Ending
@@ -13,6 +14,8 @@ _RECORDED_REFUSALS = frozenset(
     {"label_not_cleared", "no_cleared_deployment", "forbidden_route", "budget_exhausted", "unsupported"}
 )
 """Refusals that policy caused leave a receipt; a malformed or a throttled request is counted only."""
+MOST_RECORDED = 600
+"""How many requests of a key that cost it nothing leave a receipt within a minute: it could fill the disk else."""
 
 
 class Settler:
@@ -22,6 +25,7 @@ class Settler:
         self._ledger = ledger
         self._telemetry = telemetry
         self._clock = clock
+        self._recorded: dict[str, Window] = {}
 
     def attempt(self, exchange: Exchange, ending: Ending, *, last: bool) -> None:
         """Record an attempt's outcome; with `last`, settle the request."""
@@ -102,6 +106,17 @@ class Settler:
             status,
             exchange.declaration.client_retry,
         )
-        if recorded:
-            self._ledger.refuse(refusal)
         self._telemetry.refused(refusal)
+        if not recorded:
+            return
+        if self._may_record(exchange.key.name):
+            self._ledger.refuse(refusal)
+        else:
+            self._telemetry.unrecorded(refusal)
+
+    def _may_record(self, key: str) -> bool:
+        window = self._recorded.get(key, Window()).at(int(self._clock.monotonic_s()))
+        if window.used >= MOST_RECORDED:
+            return False
+        self._recorded[key] = window.take(1)
+        return True

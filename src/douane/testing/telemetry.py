@@ -15,12 +15,16 @@ class SilentTelemetry:
     def __init__(self) -> None:
         self.outcomes: list[Outcome] = []
         self.refusals: list[Refusal] = []
+        self.not_recorded: list[Refusal] = []
 
     def settled(self, outcome: Outcome, endpoint: str) -> None:
         self.outcomes.append(outcome)
 
     def refused(self, refusal: Refusal) -> None:
         self.refusals.append(refusal)
+
+    def unrecorded(self, refusal: Refusal) -> None:
+        self.not_recorded.append(refusal)
 
     def classified(self, level: int, inspection: Inspection | Failure, seconds: float) -> None:
         return
