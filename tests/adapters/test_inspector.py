@@ -45,7 +45,7 @@ class Broken:
     name = "broken"
     version = "1"
 
-    def scan(self, value):
+    def scan_if_brief(self, value, most_hits):
         raise RuntimeError("a text of the request")
 
 
@@ -64,6 +64,21 @@ def test_a_large_body_gives_what_a_small_one_gives(loop):
         assert large == small == again
 
     run(loop, scene)
+
+
+def test_a_small_body_that_is_all_hits_is_read_in_the_child_with_the_same_findings():
+    async def scene():
+        dense = {"messages": [{"role": "user", "content": "4111 1111 1111 1111 " * 500}]}
+        reader, whole, lone = inspector(), inspector(inline_hits=10**6), inspector(command=DIES)
+        try:
+            assert await reader.inspect(dense, 100) == await whole.inspect(dense, 100)
+            assert isinstance(await lone.inspect(dense, 100), Failure)
+            assert isinstance(await lone.inspect(BODY, 100), Inspection)
+        finally:
+            for each in (reader, whole, lone):
+                await each.aclose()
+
+    run(None, scene)
 
 
 @LOOPS

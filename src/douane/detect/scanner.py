@@ -31,7 +31,7 @@ from douane.detect.rules import decode
 from douane.detect.table import ACCOUNTS, OUTRANKED
 from douane.detect.table import detectors as all_detectors
 from douane.detect.text import Text
-from douane.detect.walk import pointer, walk
+from douane.detect.walk import Document, pointer, walk
 
 LAYER: Final = "patterns"
 MOST_PER_TYPE: Final = 256
@@ -71,7 +71,18 @@ class Scanner:
         """Inspect every leaf of a JSON value, or a bare text."""
         document = walk(value)
         text = Text(document.leaves)
+        return self._inspection(document, text, self._engine.scan(text.data))
+
+    def scan_if_brief(self, value: Any, most_hits: int) -> Inspection | None:
+        """Inspect as `scan` does, or return None where the probes hit more often: each hit takes microseconds."""
+        document = walk(value)
+        text = Text(document.leaves)
         hits = self._engine.scan(text.data)
+        if hits and sum(map(len, hits.values())) > most_hits:
+            return None
+        return self._inspection(document, text, hits)
+
+    def _inspection(self, document: Document, text: Text, hits: Hits) -> Inspection:
         candidates, cut = self._candidates(text.data, hits) if hits else ([], False)
         odd = document.unreadable
         if not candidates and not odd:
@@ -80,7 +91,7 @@ class Scanner:
         for _, _, kind in odd[:MOST_PER_TYPE]:
             causes["UNREADABLE", kind] = causes.get(("UNREADABLE", kind), 0) + 1
         spans, more = _bounded(undisputed(candidates), causes)
-        findings = Findings(causes, partial(_placed, value, spans))
+        findings = Findings(causes, partial(_placed, document.value, spans))
         return Inspection(findings, self._layers, self.detectors, cut or more or len(odd) > MOST_PER_TYPE, text.chars)
 
     def _candidates(self, data: bytes, hits: Hits) -> tuple[list[Candidate], bool]:

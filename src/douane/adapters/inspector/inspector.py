@@ -14,12 +14,16 @@ from douane.detect.phones import DEFAULT_REGIONS
 from douane.detect.scanner import LAYER, Scanner
 
 INLINE_BYTES = 32 * 1024
+INLINE_HITS = 500
+"""These take the event loop about two milliseconds. A text of nothing but numbers takes longer than its size tells."""
 DEADLINE_S = 2.0
 QUEUE = 64
 
 
 class ScanningInspector:
     """Bodies up to `inline_bytes` are scanned in the caller's thread, others one by one in the child.
+
+    So are those of them that look like more than `inline_hits` findings.
 
     `command` starts the child; a test gives one that hangs or dies.
     """
@@ -32,6 +36,7 @@ class ScanningInspector:
         regions: Sequence[str] = DEFAULT_REGIONS,
         deadline_s: float = DEADLINE_S,
         inline_bytes: int = INLINE_BYTES,
+        inline_hits: int = INLINE_HITS,
         queue: int = QUEUE,
         command: Sequence[str] | None = None,
     ) -> None:
@@ -40,6 +45,7 @@ class ScanningInspector:
         self._child = Child(command or worker_command(), greeting)
         self._deadline_s = deadline_s
         self._inline_bytes = inline_bytes
+        self._inline_hits = inline_hits
         self._queue = queue
         self._turns: set[asyncio.Task[Inspection | Failure]] = set()
         self._one_by_one = asyncio.Lock()
@@ -49,9 +55,11 @@ class ScanningInspector:
         """Inspect every leaf of a parsed body; see the port."""
         if size_bytes <= self._inline_bytes:
             try:
-                return self._scanner.scan(value)
+                inspection = self._scanner.scan_if_brief(value, self._inline_hits)
             except Exception as error:  # noqa: BLE001 - a detector that errs makes its text unread, not the gateway dead
                 return self._failure(type(error).__name__)
+            if inspection is not None:
+                return inspection
         if len(self._turns) >= self._queue:
             return self._failure("queue full")
         try:
