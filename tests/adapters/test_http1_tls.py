@@ -131,6 +131,25 @@ def test_an_own_authority_replaces_the_systems(ca_file):
     assert len(client_context(ca_file).get_ca_certs()) == 1
 
 
+def test_an_authority_that_was_exchanged_counts_for_the_next_connection(run, authority, tmp_path):
+    async def main():
+        path = tmp_path / "ca.pem"
+        trustme.CA().cert_pem.write_to_path(str(path))
+        certificate = authority.issue_cert("engine.example.org")
+        async with HostileServer(tls=server_context(certificate)) as server:
+            server.behave(PATH, hostile.ok_json(b"{}"))
+            upstream = Http1Upstream(resolve=names_loopback)
+            with pytest.raises(UpstreamFailed):
+                await ask(upstream, server, "engine.example.org", ca_file=str(path))
+            fresh = tmp_path / "fresh.pem"
+            authority.cert_pem.write_to_path(str(fresh))
+            fresh.replace(path)
+            assert (await ask(upstream, server, "engine.example.org", ca_file=str(path)))[1] == b"{}"
+            await upstream.aclose()
+
+    run(main)
+
+
 def test_a_connection_under_one_authority_does_not_serve_a_deployment_with_another(run, authority, ca_file):
     async def main():
         async with HostileServer(tls=server_context(authority.issue_cert("127.0.0.1"))) as server:

@@ -8,6 +8,7 @@ Rules enforced:
 
 from __future__ import annotations
 
+import os
 import ssl
 
 from douane.core.digest import digest
@@ -17,7 +18,7 @@ _VERSION = 0xA0
 
 
 def client_context(ca_file: str | None) -> ssl.SSLContext:
-    """Return a verifying context. Reads the authorities: build it once per `ca_file`. Raises OSError, ssl.SSLError."""
+    """Return a verifying context. Reads the authorities, which takes milliseconds. Raises OSError, ssl.SSLError."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.options |= ssl.OP_NO_COMPRESSION
@@ -27,6 +28,30 @@ def client_context(ca_file: str | None) -> ssl.SSLContext:
     else:
         context.load_verify_locations(cafile=ca_file)
     return context
+
+
+class Contexts:
+    """One context for each `ca_file`, made anew where the file has changed: no restart to exchange authorities."""
+
+    __slots__ = ("_known",)
+
+    def __init__(self) -> None:
+        self._known: dict[str | None, tuple[tuple[int, ...], ssl.SSLContext]] = {}
+
+    def of(self, ca_file: str | None) -> ssl.SSLContext:
+        """Return the context for a file as it is now. Raises OSError, ssl.SSLError where it can't be read."""
+        stamp = _stamp(ca_file)
+        known = self._known.get(ca_file)
+        if known is None or known[0] != stamp:
+            known = self._known[ca_file] = stamp, client_context(ca_file)
+        return known[1]
+
+
+def _stamp(path: str | None) -> tuple[int, ...]:
+    if path is None:
+        return ()
+    facts = os.stat(path)
+    return facts.st_mtime_ns, facts.st_size, facts.st_ino
 
 
 def spki_sha256(certificate: bytes) -> str:

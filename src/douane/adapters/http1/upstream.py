@@ -22,7 +22,7 @@ from douane.adapters.http1.faults import failed, late
 from douane.adapters.http1.head import Heads, host_name
 from douane.adapters.http1.pool import Place, Pool, is_within, place
 from douane.adapters.http1.resolve import Resolve, admitted, dial, not_allowed, system_resolve
-from douane.adapters.http1.tls import client_context, spki_sha256
+from douane.adapters.http1.tls import Contexts, spki_sha256
 from douane.core.models.catalogue import Deployment
 from douane.core.traffic.clearance import Cleared
 from douane.core.zone import Address
@@ -41,7 +41,7 @@ class Http1Upstream:
         self._resolve = resolve
         self._heads = Heads()
         self._pools: dict[Place, Pool] = {}
-        self._contexts: dict[str | None, ssl.SSLContext] = {}
+        self._contexts = Contexts()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._lost: asyncio.Future[None] | None = None
         self._closed = False
@@ -143,19 +143,15 @@ class Http1Upstream:
         return connection
 
     def _context(self, deployment: Deployment) -> ssl.SSLContext:
-        context = self._contexts.get(deployment.ca_file)
-        if context is None:
-            try:
-                context = client_context(deployment.ca_file)
-            except OSError as error:
-                raise failed(
-                    deployment.name,
-                    "connect",
-                    "has a `ca_file` that can't be read as certificates",
-                    f"Correct `deployments.{deployment.name}.ca_file`: a PEM file.",
-                ) from error
-            self._contexts[deployment.ca_file] = context
-        return context
+        try:
+            return self._contexts.of(deployment.ca_file)
+        except OSError as error:
+            raise failed(
+                deployment.name,
+                "connect",
+                "has a `ca_file` that can't be read as certificates",
+                f"Correct `deployments.{deployment.name}.ca_file`: a PEM file.",
+            ) from error
 
     def _forget(self, pool: Pool, connection: Connection) -> None:
         pool.forget(connection)
