@@ -115,6 +115,29 @@ def test_when_the_disk_refuses_nothing_is_acknowledged_until_it_takes_again(data
     assert sound(data)
 
 
+@pytest.mark.parametrize("replaced", [False, True])
+def test_a_database_that_lost_its_name_takes_nothing_until_it_is_back(data: Path, replaced: bool) -> None:
+    async def story() -> None:
+        async with opened(data) as ledger:
+            await ledger.intend(an_intent("before"))
+            database, aside = data / "douane.db", data / "aside.db"
+            database.rename(aside)
+            if replaced:
+                copyfile(aside, database)
+            error = await failed(ledger.intend(an_intent("meanwhile")))
+            assert "no longer where" in error.problem
+            assert ledger.failure is not None
+            aside.replace(database)
+            ledger.conclude(an_outcome("before"))
+            await asyncio.wait_for(ledger.taking(), 20)
+            await ledger.intend(an_intent("after"))
+            await ledger.conclude(an_outcome("after"))
+
+    asyncio.run(story())
+    assert states(data) == {"before": "complete", "after": "complete"}
+    assert sound(data)
+
+
 def test_when_the_writer_dies_waiting_intents_fail_outcomes_are_kept_and_it_comes_back(data: Path) -> None:
     async def story() -> None:
         async with opened(data) as ledger:

@@ -4,7 +4,8 @@ Rules kept here:
 1. What was received whole is committed before it is acknowledged; half a message is nothing.
 2. It ends when the gateway does: at the end of its input, or when its parent is another one. Signals that a terminal
    or a service manager sends to all processes do not end it: the gateway ends it last.
-3. It keeps no queue and no state of its own beyond the book's: killed at any moment, it is started again and goes on.
+3. What it writes is found again: a database that was moved, removed or replaced takes no more records.
+4. It keeps no queue and no state of its own beyond the book's: killed at any moment, it is started again and goes on.
 
 Messages are a length of 4 bytes, little-endian, and a JSON array. From the gateway: ["batch", number, kinds, rows],
 ["spent", id, key, since_us]. To it: ["ready", recovered], ["done", number, left_out], ["failed", number, problem,
@@ -59,7 +60,31 @@ def _next_message(link: socket.socket, poll: select.poll, parent: int) -> list[A
     return message
 
 
-def _answer(book: Book, message: list[Any]) -> list[Any]:
+class _Place:
+    """Where a database was opened. A file that lost its name is written without an error, and read by nobody."""
+
+    def __init__(self, database: str) -> None:
+        self._database = database
+        self._file = self._identity()
+
+    def _identity(self) -> tuple[int, int] | None:
+        try:
+            facts = os.stat(self._database)
+        except OSError:
+            return None
+        return facts.st_dev, facts.st_ino
+
+    def check(self) -> None:
+        """Raise StoreFailed where another file, or none, has the database's name now."""
+        if self._file is None or self._identity() != self._file:
+            raise StoreFailed(
+                "The ledger's database is no longer where it was opened.",
+                "Put the file back, or restart the gateway on the data folder as it is.",
+                rule="Nothing is acknowledged that is not durable.",
+            )
+
+
+def _answer(book: Book, place: _Place, message: list[Any]) -> list[Any]:
     if message[0] == "spent":
         try:
             return ["spent", message[1], book.spent_micro(message[2], message[3])]
@@ -67,6 +92,7 @@ def _answer(book: Book, message: list[Any]) -> list[Any]:
             return ["unknown", message[1]]
     _, number, kinds, rows = message
     try:
+        place.check()
         return ["done", number, book.apply(number, kinds, rows)]
     except sqlite3.Error as cause:
         return _failed(number, store_failed("written", cause))
@@ -91,6 +117,7 @@ def serve(link: socket.socket, database: str, session: str, now_us: int) -> None
     poll.register(link, select.POLLIN)
     try:
         connection = open_book(database)
+        place = _Place(database)
         book = Book(connection, session)
         recovered = book.recover(now_us)
     except sqlite3.Error as cause:
@@ -102,7 +129,7 @@ def serve(link: socket.socket, database: str, session: str, now_us: int) -> None
     try:
         _send(link, ["ready", recovered])
         while True:
-            _send(link, _answer(book, _next_message(link, poll, parent)))
+            _send(link, _answer(book, place, _next_message(link, poll, parent)))
     except _Ended:
         connection.close()
 
