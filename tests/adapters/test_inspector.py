@@ -122,7 +122,8 @@ def test_a_command_that_can_not_start_is_a_failure():
     run(None, scene)
 
 
-def test_a_killed_child_is_replaced():
+@LOOPS
+def test_a_child_that_died_at_rest_is_replaced_before_anybody_notices(loop):
     async def scene():
         reader = inspector()
         try:
@@ -130,12 +131,41 @@ def test_a_killed_child_is_replaced():
             assert isinstance(first, Inspection)
             os.kill(reader._child.pid, 9)
             await reader._child._process.wait()
+            assert await reader.inspect(BODY, LARGE) == first
+        finally:
+            await reader.aclose()
+
+    run(loop, scene)
+
+
+@LOOPS
+def test_a_child_whose_death_is_not_known_yet_costs_one_failure_at_most(loop):
+    async def scene():
+        reader = inspector()
+        try:
+            first = await reader.inspect(BODY, LARGE)
+            os.kill(reader._child.pid, 9)
+            assert isinstance(await reader.inspect(BODY, LARGE), Failure | Inspection)
+            assert await reader.inspect(BODY, LARGE) == first
+        finally:
+            await reader.aclose()
+
+    run(loop, scene)
+
+
+@LOOPS
+def test_a_pipe_that_closed_is_a_failure_and_not_a_fault(loop):
+    async def scene():
+        reader = inspector()
+        try:
+            first = await reader.inspect(BODY, LARGE)
+            reader._child._process.stdin.close()
             assert isinstance(await reader.inspect(BODY, LARGE), Failure)
             assert await reader.inspect(BODY, LARGE) == first
         finally:
             await reader.aclose()
 
-    run(None, scene)
+    run(loop, scene)
 
 
 def test_a_caller_who_leaves_does_not_disturb_the_next():

@@ -53,6 +53,8 @@ class Child:
     async def scan(self, payload: bytes) -> Inspection:
         """Have a body scanned. Raises ChildFailed; after that, or when this is cancelled, `kill` it."""
         try:
+            if self._process is not None and self._process.returncode is not None:
+                await self.kill()  # it died at rest: nobody's body is lost by starting another
             process = self._process or await self._start()
             if process.stdin is None or process.stdout is None:
                 raise ChildFailed("no pipes")
@@ -62,7 +64,7 @@ class Child:
             if length > LONGEST_ANSWER_BYTES:
                 raise ChildFailed("answer too long")
             return _inspection(orjson.loads(await process.stdout.readexactly(length)))
-        except (asyncio.IncompleteReadError, OSError) as error:
+        except (asyncio.IncompleteReadError, OSError, RuntimeError) as error:  # uvloop's word for a closed pipe
             raise ChildFailed("died") from error
         except (ValueError, KeyError, TypeError) as error:
             raise ChildFailed("answer not understood") from error

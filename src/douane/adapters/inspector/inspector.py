@@ -96,6 +96,9 @@ class ScanningInspector:
         except ChildFailed as error:
             await self._child.kill()
             return self._failure(error.cause)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the body was not read, and the next one wants a child
+            await self._child.kill()
+            return self._failure(type(error).__name__)
         except asyncio.CancelledError:
             await self._child.kill()
             raise
