@@ -17,12 +17,13 @@ class DouaneError(Exception):
     """Base of the family; never raised itself.
 
     `rule` names the law or check in a few words, `param` the field at fault (a JSON pointer or a setting's name).
+    `retry_is_useless` is as the class has it, unless this very error is otherwise.
     """
 
     code: ClassVar[str] = "internal"
     status: ClassVar[int] = 500
     type: ClassVar[str] = "api_error"
-    retry_is_useless: ClassVar[bool] = False
+    retry_is_useless: bool = False
 
     def __init__(
         self,
@@ -32,8 +33,11 @@ class DouaneError(Exception):
         rule: str = "",
         param: str | None = None,
         retry_after_s: float | None = None,
+        retry_is_useless: bool | None = None,
     ) -> None:
         super().__init__(f"{problem} {fix}")
+        if retry_is_useless is not None:
+            self.retry_is_useless = retry_is_useless
         self.problem = problem
         self.fix = fix
         self.rule = rule or self.code
@@ -81,9 +85,13 @@ class NotFound(DouaneError):
 
 
 class MethodNotAllowed(DouaneError):
-    """The path exists, but not with this method; `allow` names those it has."""
+    """The path exists, but not with this method; `allowed` names those it has."""
 
     code, status, type, retry_is_useless = "method_not_allowed", 405, "invalid_request_error", True
+
+    def __init__(self, problem: str, fix: str, *, rule: str = "", allowed: tuple[str, ...] = ()) -> None:
+        super().__init__(problem, fix, rule=rule)
+        self.allowed = allowed
 
 
 class RequestTimeout(DouaneError):

@@ -28,8 +28,9 @@ from douane.core.finding import Inspection
 from douane.core.label import Clearance, Label, Level
 from douane.core.traffic.snapshot import Budget, Key, Limits, Route, Snapshot
 from douane.core.zone import Zone
-from douane.errors import BudgetExhausted
+from douane.errors import BudgetExhausted, IdempotencyConflict
 from douane.gateway.exchange import Exchange
+from douane.gateway.idempotency import IdempotencyBook
 from douane.gateway.settle import MOST_RECORDED, Settler
 from douane.testing.client import GivenBody, RecordingSink, post
 from douane.testing.clock import FrozenClock
@@ -37,7 +38,8 @@ from douane.testing.in_memory_ledger import InMemoryLedger
 from douane.testing.keys import StaticKeys, digest_of
 from douane.testing.scripted_upstream import Fault, Reply, failure, json_reply, sse_reply, timeout
 from douane.testing.telemetry import GivenInspector, SilentTelemetry
-from douane.wire.head import Head
+from douane.wire.error_body import error_headers
+from douane.wire.head import STOPPING, Head
 
 CHAT = body_of("chat", "text", "hi", stream=False)
 STREAM = body_of("chat", "text", "hi", stream=True)
@@ -347,6 +349,81 @@ class Waiting(RecordingSink):
     async def write(self, data: bytes) -> None:
         await super().write(data)
         self._first.set()
+
+
+# --- a gateway that stops -----------------------------------------------------------------------------------------
+
+
+async def _stopped(built: World, *, begun: bool) -> RecordingSink:
+    """Have the server stop while an upstream is silent: after the first piece of its answer, or before its head."""
+    silent = asyncio.Event()
+    if begun:
+        play(built, sse_reply(piece("chat", "so far"), silent))
+    else:
+        play(built, Fault(timeout("head"), after=silent))
+    sink = RecordingSink()
+    handling = asyncio.create_task(built.gateway.handle(post(PATHS["chat"], SECRET), GivenBody(STREAM), sink))
+    while not (sink.data if begun else built.upstream.sent):  # noqa: ASYNC110 - the fakes have no event for it
+        await asyncio.sleep(0)
+    handling.cancel(STOPPING)
+    with pytest.raises(asyncio.CancelledError):
+        await handling
+    return sink
+
+
+def test_a_stream_that_the_stopping_gateway_ends_says_so_and_is_not_laid_on_the_client() -> None:
+    built = world()
+    sink = asyncio.run(_stopped(built, begun=True))
+    *_, last, rest = sink.data.split(b"\n\n")
+    error = orjson.loads(last.removeprefix(b"data: "))["error"]
+    assert (error["code"], rest, sink.ended) == ("overloaded", b"", True)
+    assert b"[DONE]" not in sink.data
+    (outcome,) = built.ledger.outcomes
+    assert (outcome.state, outcome.error_code, outcome.status, outcome.settles) == ("partial", "overloaded", 503, True)
+
+
+def test_a_request_that_the_stopping_gateway_ends_before_its_answer_is_left_to_the_server_to_refuse() -> None:
+    built = world()
+    sink = asyncio.run(_stopped(built, begun=False))
+    assert not sink.started
+    (outcome,) = built.ledger.outcomes
+    assert (outcome.state, outcome.error_code, outcome.status) == ("failed", "overloaded", 503)
+
+
+# --- what an error says of trying again --------------------------------------------------------------------------
+
+
+def test_a_request_that_never_fits_its_limit_is_not_to_be_tried_again() -> None:
+    key = Key("k", digest_of(SECRET), "o", limits=Limits(tokens_per_minute=100))
+    sink = run(world(key), {**CHAT, "max_tokens": 500})
+    assert code(sink) == (429, "rate_limited")
+    assert sink.headers["x-should-retry"] == "false"
+    assert "retry-after" not in sink.headers
+
+
+def test_a_request_whose_twin_is_under_way_may_ask_again() -> None:
+    book = IdempotencyBook()
+    book.begin("o", "twin", "digest", Label(Level.PUBLIC), 0.0)
+    with pytest.raises(IdempotencyConflict) as caught:
+        book.begin("o", "twin", "digest", Label(Level.PUBLIC), 0.0)
+    told = dict(error_headers(caught.value))
+    assert told == {b"retry-after": b"1"}
+    with pytest.raises(IdempotencyConflict) as caught:
+        book.begin("o", "twin", "another", Label(Level.PUBLIC), 0.0)
+    assert dict(error_headers(caught.value)) == {b"x-should-retry": b"false"}
+
+
+@pytest.mark.parametrize(("method", "path", "allowed"), [("GET", PATHS["chat"], "POST"), ("POST", "/v1/models", "GET")])
+def test_a_wrong_method_is_told_the_right_one(method: str, path: str, allowed: str) -> None:
+    sink = RecordingSink()
+    asyncio.run(world().gateway.handle(replace(post(path, SECRET), method=method), GivenBody(CHAT), sink))
+    assert (sink.status, sink.headers["allow"]) == (405, allowed)
+
+
+def test_an_unknown_path_is_refused_in_its_own_dialect() -> None:
+    sink = RecordingSink()
+    asyncio.run(world().gateway.handle(post("/v1/messages", SECRET), GivenBody(CHAT), sink))
+    assert (sink.status, sink.json["type"], sink.json["error"]["code"]) == (404, "error", "not_found")
 
 
 # --- limits and money ------------------------------------------------------------------------------------------------

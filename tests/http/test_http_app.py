@@ -16,7 +16,7 @@ from douane.http.app import Application, reading_page
 from douane.http.hosts import KnownHosts, host_name
 from douane.http.server import Server, probe_address, serve
 from douane.http.settings import EdgeSettings
-from douane.wire.head import Body, Head, Sink
+from douane.wire.head import STOPPING, Body, Head, Sink
 
 
 def app_with(**more: Any) -> Application:
@@ -155,9 +155,10 @@ def test_a_request_that_outlives_the_drain_is_cancelled_cut_and_settled_before_t
                 await sink.write(b"data: 1\n\n")
             try:
                 await asyncio.Event().wait()
-            finally:
+            except asyncio.CancelledError as gone:
                 await asyncio.sleep(0)
-                order.append("settled")
+                order.append(*gone.args)
+                raise
 
         async def shutdown() -> None:
             order.append("shutdown")
@@ -172,7 +173,7 @@ def test_a_request_that_outlives_the_drain_is_cancelled_cut_and_settled_before_t
             assert b"0\r\n\r\n" not in await stream.rest()
             [answer] = answers(await whole.rest())
             assert (answer.status, answer.error["code"]) == (503, "overloaded")
-            assert order == ["settled", "settled", "shutdown"]
+            assert order == [STOPPING, STOPPING, "shutdown"]
             order.clear()
 
     run(scenario)

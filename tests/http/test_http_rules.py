@@ -57,11 +57,16 @@ def test_other_versions_and_tunnels_are_refused(method: bytes, version: str) -> 
 @pytest.mark.parametrize(
     "target",
     [b"", b"*", b"a", b"http://a/b", b"/a b", b"/a#b", b"/%", b"/%0", b"/%2F", b"/%5c", b"/%00", b"/%7f",
-     b"/?\x7f", b"/?#", b"/?\n", b"/\n", b"/a\n", b"/?a\n"],
+     b"/?\x7f", b"/?#", b"/?\n", b"/\n", b"/a\n", b"/?a\n",
+     b"/v1/chat%2Fcompletions", b"/v1/models%2Fa", b"/v1/models/a/b%2fc", b"/v1/models/a%2Fb%5c", b"/v1/models/a%2F%00"],
 )  # fmt: skip
 def test_a_target_that_is_no_plain_path_is_refused(target: bytes) -> None:
     with pytest.raises(InvalidRequest):
         split_target(target)
+
+
+def test_a_models_name_may_have_a_slash_as_sdks_escape_it() -> None:
+    assert split_target(b"/v1/models/llama%2F3.1") == ("/v1/models/llama/3.1", b"")
 
 
 def test_a_target_is_decoded_once() -> None:

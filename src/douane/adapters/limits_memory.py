@@ -136,6 +136,7 @@ def _limited(key: Key, what: str, limit: int, wait_s: float) -> RateLimited:
         else "Send a shorter request or ask for a higher limit.",
         rule="A key's limits are never overshot.",
         retry_after_s=max(1.0, wait_s) if fits else None,
+        retry_is_useless=not fits,
     )
 
 

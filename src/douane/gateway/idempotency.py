@@ -71,7 +71,9 @@ class IdempotencyBook:
         if known.body_digest != body_digest:
             raise _conflict("This idempotency key was used with another request.", "Use a new key for a new request.")
         if known.under_way:
-            raise _conflict("The request of this idempotency key is under way.", "Wait for its answer.")
+            raise _conflict(
+                "The request of this idempotency key is under way.", "Wait for its answer, or ask again.", again_s=1.0
+            )
         if known.answer is None:
             raise _conflict("The answer to this idempotency key cannot be replayed.", "Use a new key to ask again.")
         return known
@@ -115,7 +117,12 @@ class IdempotencyBook:
             del self._shares[owner]
 
 
-def _conflict(fact: str, fix: str) -> IdempotencyConflict:
+def _conflict(fact: str, fix: str, again_s: float | None = None) -> IdempotencyConflict:
     return IdempotencyConflict(
-        fact, fix, rule="A request is made once for each idempotency key.", param="idempotency-key"
+        fact,
+        fix,
+        rule="A request is made once for each idempotency key.",
+        param="idempotency-key",
+        retry_after_s=again_s,
+        retry_is_useless=again_s is None,
     )

@@ -37,11 +37,11 @@ from douane.gateway.dispatch import Departure, Dispatcher
 from douane.gateway.ending import Ending
 from douane.gateway.exchange import Exchange
 from douane.gateway.idempotency import IdempotencyBook
-from douane.gateway.relay import AttemptFailed, relay_stream, relay_whole
+from douane.gateway.relay import AttemptFailed, is_stopping, relay_stream, relay_whole
 from douane.gateway.settle import Settler
 from douane.ports import Clock, Ids, Inspector, Keys, Ledger, LimitBook, Snapshots, Telemetry, Upstream
 from douane.wire.call import Ask, Usage
-from douane.wire.error_body import error_body, error_headers
+from douane.wire.error_body import dialect_of, error_body, error_headers
 from douane.wire.head import Body, ClientGone, Head, Sink
 from douane.wire.kinds.kind import Kind
 from douane.wire.models_list import models_list
@@ -106,7 +106,7 @@ class Gateway:
         try:
             await self._serve(request_id, head, body, sink)
         except DouaneError as error:
-            await _answer_error(error, request_id, sink, ())
+            await _answer_error(error, request_id, head.path, sink)
         except ClientGone:
             sink.cut()
         except Exception as fault:  # noqa: BLE001 - the request boundary: a fault ends its request, not the gateway
@@ -116,7 +116,7 @@ class Gateway:
                 f"Report it with the request id {request_id}; the log holds its place.",
                 rule="internal",
             )
-            await _answer_error(internal, request_id, sink, ())
+            await _answer_error(internal, request_id, head.path, sink)
 
     async def _serve(self, request_id: str, head: Head, body: Body, sink: Sink) -> None:
         started_s = self._clock.monotonic_s()
@@ -147,7 +147,7 @@ class Gateway:
         except DouaneError as error:
             if exchange.attempts == 0:
                 self._settler.refusal(exchange, error)
-            await _answer_error(error, request_id, sink, self._headers(exchange, None))
+            await _answer_error(error, request_id, head.path, sink, self._headers(exchange, None))
         except BaseException:
             if exchange.attempts == 0 and exchange.reservation is not None:
                 exchange.reservation.release()
@@ -287,8 +287,11 @@ class Gateway:
                 ending.usage, ending.token_source = Usage(0, 0), "counted"
             raise
         except BaseException as gone:
+            ended_here = is_stopping(gone)
             left = isinstance(gone, asyncio.CancelledError | ClientGone)
-            ending.error_code, ending.status = ("client_closed", 499) if left else ("internal", 500)
+            ending.error_code, ending.status = (
+                ("overloaded", 503) if ended_here else ("client_closed", 499) if left else ("internal", 500)
+            )
             if left and departure.sent:
                 ending.take_estimate(exchange.need.input_tokens, exchange.need.output_tokens)
             raise
@@ -374,23 +377,27 @@ class Tries:
         return min(_FIRST_PAUSE_S * 2.0 ** (tried - 1), _LONGEST_PAUSE_S) * (0.5 + chance / 2)
 
 
-async def _answer_error(error: DouaneError, request_id: str, sink: Sink, headers: tuple[Header, ...]) -> None:
+async def _answer_error(
+    error: DouaneError, request_id: str, path: str, sink: Sink, headers: tuple[Header, ...] = ()
+) -> None:
     """Tell the client; where an answer has begun, cut it: what was said so far must not look whole."""
     if sink.started:
         sink.cut()
         return
     head = headers or named(request_id)
-    await sink.answer(error.status, (*head, JSON, *error_headers(error)), error_body(error))
+    await sink.answer(error.status, (*head, JSON, *error_headers(error)), error_body(error, dialect=dialect_of(path)))
 
 
 def _wrong_method(allowed: str) -> MethodNotAllowed:
-    return MethodNotAllowed(f"This path takes {allowed} only.", f"Send {allowed}.", rule="Each path has its methods.")
+    return MethodNotAllowed(
+        f"This path takes {allowed} only.", f"Send {allowed}.", rule="Each path has its methods.", allowed=(allowed,)
+    )
 
 
 def _out_of_time(exchange: Exchange) -> UpstreamTimeout:
     return UpstreamTimeout(
         f"Route `{exchange.route.name}` answered nothing within {exchange.route.timeout_s:g} seconds.",
-        "Raise `timeout_s` of the route, or find the slow deployment with `douane doctor`.",
+        "Raise `timeout_s` of the route; the ledger and the log tell which deployment is slow.",
         stage="head",
     )
 

@@ -2,7 +2,8 @@
 
 Rules enforced:
 1. No byte goes to the client, comments included, before an attempt has answered 200 and its intent is durable.
-2. A stream that broke off ends in an error event, never in `[DONE]`; its outcome is `partial`.
+2. A stream that broke off ends in an error event, never in `[DONE]`; its outcome is `partial`. So does one that the
+   gateway itself ends, since it stops.
 3. While a started stream waits, comments keep the client's read timeout from firing.
 """
 
@@ -12,14 +13,15 @@ import asyncio
 from typing import Final
 
 from douane.core.models.catalogue import Deployment
-from douane.errors import DouaneError, InvalidRequest, RateLimited, UpstreamFailed, UpstreamTimeout
+from douane.errors import DouaneError, InvalidRequest, Overloaded, RateLimited, UpstreamFailed, UpstreamTimeout
 from douane.gateway.dispatch import Sent
 from douane.gateway.ending import Ending
 from douane.gateway.exchange import Exchange
 from douane.ports import Clock
 from douane.wire.call import Fault, Usage
 from douane.wire.error_body import stream_error_event
-from douane.wire.head import Headers, Sink
+from douane.wire.head import STOPPING, Headers, Sink
+from douane.wire.kinds.kind import StreamRelay
 
 _MAX_ANSWER_BYTES: Final = 64 * 1024 * 1024
 _MAX_FAULT_BYTES: Final = 256 * 1024
@@ -39,6 +41,11 @@ class AttemptFailed(Exception):
         self.again = again
         self.elsewhere = elsewhere
         self.blame = blame
+
+
+def is_stopping(cause: BaseException) -> bool:
+    """Tell whether a request was cancelled since the server stops, not since its client left."""
+    return isinstance(cause, asyncio.CancelledError) and STOPPING in cause.args
 
 
 def _tells(text: str | None, deployment: Deployment) -> bool:
@@ -74,7 +81,7 @@ def failure_of(fault: Fault, deployment: Deployment) -> AttemptFailed:
         )
     else:
         cls = UpstreamTimeout if fault.code == "upstream_timeout" else UpstreamFailed
-        error = cls(said, "Try again; `douane doctor` and the log tell which deployment fails.", stage="head")
+        error = cls(said, "Try again; the ledger and the log tell which deployment fails.", stage="head")
     return AttemptFailed(
         error,
         again=fault.retryable and not fault.elsewhere_only,
@@ -122,27 +129,8 @@ async def relay_stream(
         raise await _refused(sent, ending)
     stream = sent.kind.relay(exchange.ask, ending.deployment)
     out = _StreamOut(sent, sink, headers, ending, keep_alive_s)
-    held = b""
     try:
-        while not stream.ended:
-            data = await sent.answer.chunk()
-            piece = stream.feed(data) if data else b""
-            if not data or stream.ended:
-                piece += stream.finish()
-            if stream.fault is not None:
-                raise failure_of(stream.fault, ending.deployment)
-            if (not data or stream.ended) and not stream.complete:
-                raise _truncated(ending)
-            # What says nothing yet is held: another deployment could still answer. Not without bound.
-            if piece and (stream.started or out.opened or len(held) + len(piece) > _MAX_HELD_BYTES):
-                if ending.first_byte_us is None:
-                    ending.first_byte_us = int((clock.monotonic_s() - ending.started_s) * 1_000_000)
-                await out.write(held + piece if held else piece)
-                held = b""
-            else:
-                held += piece
-            if not data:
-                break
+        await _pump(sent, stream, out, ending, clock)
         ending.state, ending.status = "complete", 200
         await sink.end()
         sent.answer.let_go()
@@ -151,12 +139,39 @@ async def relay_stream(
             raise
         error = failure.error if isinstance(failure, AttemptFailed) else failure
         ending.state, ending.error_code = "partial", error.code
-        await out.write(stream_error_event(error))
-        await sink.end()
+        await out.break_off(error)
+    except asyncio.CancelledError as gone:
+        if out.opened and is_stopping(gone):
+            await out.break_off(_stopped())
+        raise
     finally:
         out.close()
         sent.answer.abort()
         _count(exchange, ending, stream.usage, stream.output_pieces, opened=out.opened)
+
+
+async def _pump(sent: Sent, stream: StreamRelay, out: _StreamOut, ending: Ending, clock: Clock) -> None:
+    """Pass a stream on to its end; AttemptFailed where it has none, UpstreamFailed where the connection broke."""
+    held = b""
+    while not stream.ended:
+        data = await sent.answer.chunk()
+        piece = stream.feed(data) if data else b""
+        if not data or stream.ended:
+            piece += stream.finish()
+        if stream.fault is not None:
+            raise failure_of(stream.fault, ending.deployment)
+        if (not data or stream.ended) and not stream.complete:
+            raise _truncated(ending)
+        # What says nothing yet is held: another deployment could still answer. Not without bound.
+        if piece and (stream.started or out.opened or len(held) + len(piece) > _MAX_HELD_BYTES):
+            if ending.first_byte_us is None:
+                ending.first_byte_us = int((clock.monotonic_s() - ending.started_s) * 1_000_000)
+            await out.write(held + piece if held else piece)
+            held = b""
+        else:
+            held += piece
+        if not data:
+            return
 
 
 def _count(exchange: Exchange, ending: Ending, usage: Usage | None, pieces: int, *, opened: bool) -> None:
@@ -167,6 +182,15 @@ def _count(exchange: Exchange, ending: Ending, usage: Usage | None, pieces: int,
         if ending.state != "complete":
             ending.state = "partial"
         ending.usage, ending.token_source = Usage(exchange.need.input_tokens, pieces), "counted"
+
+
+def _stopped() -> Overloaded:
+    return Overloaded(
+        "The gateway is stopping and did not finish the answer.",
+        "Send the request again; what arrived so far is not the whole answer.",
+        rule="A truncated answer never looks complete.",
+        retry_after_s=1.0,
+    )
 
 
 def _truncated(ending: Ending) -> AttemptFailed:
@@ -202,6 +226,11 @@ class _StreamOut:
         self._wrote = True
         self._ending.answer_bytes += len(data)
         await self._sink.write(data)
+
+    async def break_off(self, error: DouaneError) -> None:
+        """End an answer that has begun and can't be finished: by an error, so that it never looks whole."""
+        await self.write(stream_error_event(error))
+        await self._sink.end()
 
     def close(self) -> None:
         self._timer.cancel()

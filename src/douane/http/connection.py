@@ -150,7 +150,7 @@ class Connection(Channel):
         if self._phase is _HEAD:
             self._target += part
             if len(self._target) > self._edge.settings.max_target_bytes:
-                self._refuse(refusals.head_too_large("target is", "server.max_target_bytes"))
+                self._refuse(refusals.head_too_large("target is", f"{self._edge.settings.max_target_bytes} bytes"))
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if self._phase is _HEAD:
@@ -277,18 +277,18 @@ class Connection(Channel):
         """Refuse a head that is above its bounds before its end is there."""
         settings = self._edge.settings
         if self._head_bytes > settings.max_head_bytes:
-            self._refuse(refusals.head_too_large("headers are", "server.max_head_bytes"))
+            self._refuse(refusals.head_too_large("headers are", f"{settings.max_head_bytes} bytes"))
         elif len(self._fields) > settings.max_headers:
-            self._refuse(refusals.head_too_large("header fields are", "server.max_headers"))
+            self._refuse(refusals.head_too_large("header fields are", f"{settings.max_headers} fields"))
 
     def _check_head(self, fields: list[tuple[bytes, bytes]], settings: EdgeSettings) -> None:
         """Raise HeadersTooLarge for a whole head above its bounds; it is weighed only where it may be too heavy."""
         if len(fields) > settings.max_headers:
-            raise refusals.head_too_large("header fields are", "server.max_headers")
+            raise refusals.head_too_large("header fields are", f"{settings.max_headers} fields")
         if self._head_bytes > settings.max_head_bytes:
             size = sum([len(name) + len(value) + 4 for name, value in fields])
             if size > settings.max_head_bytes:
-                raise refusals.head_too_large("headers are", "server.max_head_bytes")
+                raise refusals.head_too_large("headers are", f"{settings.max_head_bytes} bytes")
 
     def _handled(self, turn: Turn, task: asyncio.Task[Any]) -> None:
         edge = self._edge

@@ -5,9 +5,9 @@ from __future__ import annotations
 from douane.errors import HeadersTooLarge, Internal, InvalidRequest, Overloaded, RequestTimeout
 
 
-def head_too_large(what: str, setting: str) -> HeadersTooLarge:
+def head_too_large(what: str, bound: str) -> HeadersTooLarge:
     return HeadersTooLarge(
-        f"The request's {what} more than is read.", f"Send less, or raise `{setting}`.", rule="A head is bounded."
+        f"The request's {what} more than is read.", f"Send at most {bound}.", rule="A head is bounded."
     )
 
 
@@ -22,7 +22,7 @@ def bad_body(problem: str, fix: str) -> InvalidRequest:
 def too_many_bytes() -> Overloaded:
     return Overloaded(
         "The bodies of the requests under way have reached their common bound.",
-        "Try again in a moment, or raise `server.max_waiting_bytes`.",
+        "Try again in a moment, or send smaller bodies.",
         rule="Bodies under way are bounded together.",
         retry_after_s=1.0,
     )

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from douane.errors import DouaneError
-from douane.wire.error_body import Dialect, error_body, error_headers
+from douane.wire.error_body import dialect_of, error_body, error_headers
 
 Headers = Sequence[tuple[bytes, bytes]]
 
@@ -16,7 +16,6 @@ JSON_HEADERS: Final = ((b"content-type", b"application/json"), (b"cache-control"
 _STATUS_LINES: Final = MappingProxyType(
     {status.value: f"HTTP/1.1 {status.value} {status.phrase}".encode() for status in HTTPStatus}
 )
-_ANTHROPIC_PATH: Final = "/v1/messages"
 
 
 class Page(NamedTuple):
@@ -39,11 +38,6 @@ def head_bytes(status: int, headers: Headers, framing: bytes, *, close: bool) ->
         raise ValueError("an answer's header holds a line break or NUL")
     lines.append(b"%bconnection: close\r\n" % framing if close else framing)
     return b"%b\r\n" % b"\r\n".join(lines)
-
-
-def dialect_of(path: str) -> Dialect:
-    """Return in which dialect an error on a path is said."""
-    return "anthropic" if path == _ANTHROPIC_PATH or path.startswith(_ANTHROPIC_PATH + "/") else "openai"
 
 
 def error_page(error: DouaneError, request_id: str, path: str = "", *, extra: Headers = ()) -> Page:

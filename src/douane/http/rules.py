@@ -1,7 +1,8 @@
 """What a request's head must be before anything of it is used.
 
 Rules enforced (RFC 9112; request smuggling lives where two parsers read one of these differently, so doubt refuses):
-1. HTTP/1.1 or HTTP/1.0, and a target in origin form, printable, without fragment, encoded slash or control character.
+1. HTTP/1.1 or HTTP/1.0, and a target in origin form, printable, without fragment, control character or encoded slash
+   (save in a model's name).
 2. Exactly one Host field, and a known one; HTTP/1.0 is not excepted.
 3. One framing: at most one Content-Length of digits alone, or one `Transfer-Encoding: chunked` (HTTP/1.1), never both.
 4. A declared length above the bound is refused before a byte of the body is read.
@@ -27,6 +28,8 @@ _ESCAPED_PATH: Final = re.compile(rb"/(?:[A-Za-z0-9/._~!$&'()*+,;=:@-]|%[0-9A-Fa
 _QUERY: Final = re.compile(rb"[\x21\x22\x24-\x7e]*")
 _DECODED: Final = re.compile(rb"[\x20-\x7e]*")
 _ENCODED_SLASH: Final = re.compile(rb"%(?:2f|5c)", re.IGNORECASE)
+_MODEL_PATH: Final = re.compile(rb"/v1/models/(?:(?!%5c)[^/])+", re.IGNORECASE)
+"""One name of a model, in which SDKs escape the slash: nothing but a look-up comes of it."""
 
 
 class Framing(NamedTuple):
@@ -43,7 +46,8 @@ def split_target(target: bytes) -> tuple[str, bytes]:
         raise _bad_target()
     if _PLAIN_PATH.fullmatch(raw_path):
         return raw_path.decode("ascii"), query
-    if not _ESCAPED_PATH.fullmatch(raw_path) or _ENCODED_SLASH.search(raw_path):
+    slashed = _ENCODED_SLASH.search(raw_path) and not _MODEL_PATH.fullmatch(raw_path)
+    if slashed or not _ESCAPED_PATH.fullmatch(raw_path):
         raise _bad_target()
     path = unquote_to_bytes(raw_path)
     if not _DECODED.fullmatch(path):

@@ -24,6 +24,7 @@ from douane.http.app import Application, place_of
 from douane.http.connection import Connection
 from douane.http.edge import Edge
 from douane.http.settings import EdgeSettings
+from douane.wire.head import STOPPING
 
 Address = tuple[str, int]
 
@@ -67,7 +68,7 @@ class Server:
         self.edge.drain()
         await self._wait_quiet(self._settings.drain_s, self._hurry)
         for task in tuple(self.edge.tasks):
-            task.cancel()
+            task.cancel(STOPPING)
         await self._wait_quiet(self._settings.linger_s)
         self.edge.abort()
         await self._wait_quiet(_LAST_WORDS_S)

@@ -13,13 +13,19 @@ from typing import Any, Final, Literal
 import orjson
 
 from douane.core.reason import Reason, reason_of
-from douane.errors import ConfigurationErrors, DouaneError
+from douane.errors import ConfigurationErrors, DouaneError, MethodNotAllowed
 from douane.wire.call import Fault
 
 Dialect = Literal["openai", "anthropic"]
 
+_ANTHROPIC_PATH: Final = "/v1/messages"
 _UPSTREAM_RULE: Final = "upstream"
 _FAULT_FIX: Final = "Try again; what arrived so far is not the whole answer."
+
+
+def dialect_of(path: str) -> Dialect:
+    """Return in which dialect an error on a path is said."""
+    return "anthropic" if path == _ANTHROPIC_PATH or path.startswith(_ANTHROPIC_PATH + "/") else "openai"
 
 
 def error_body(error: DouaneError, *, dialect: Dialect = "openai", candidates: Iterable[Reason] = ()) -> bytes:
@@ -37,12 +43,14 @@ def error_body(error: DouaneError, *, dialect: Dialect = "openai", candidates: I
 
 
 def error_headers(error: DouaneError) -> tuple[tuple[bytes, bytes], ...]:
-    """Return the headers that tell SDKs whether and when to try again."""
+    """Return the headers that tell SDKs whether and when to try again, and with which method."""
     headers: list[tuple[bytes, bytes]] = []
     if error.retry_after_s is not None:
         headers.append((b"retry-after", b"%d" % max(1, ceil(error.retry_after_s))))
     if error.retry_is_useless:
         headers.append((b"x-should-retry", b"false"))
+    if isinstance(error, MethodNotAllowed) and error.allowed:
+        headers.append((b"allow", ", ".join(error.allowed).encode("ascii")))
     return tuple(headers)
 
 

@@ -6,6 +6,8 @@ Rules kept by whoever provides `Body` and `Sink` (in the product `douane.http.ap
 3. `write` waits while the client does not read. What is not yet written is never buffered without bound.
 4. An answer that was not ended is seen as cut by the client: no clean end follows a `cut`, a failure or a cancellation.
 5. When the client leaves, the task that runs the gateway's handler is cancelled, wherever it waits.
+6. When the server stops before an answer is whole, that task is cancelled with `STOPPING` for a message: the client is
+   still there, and is told.
 
 What a request may ask, and what an answer says, are left to the gateway.
 """
@@ -14,9 +16,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 Headers = Sequence[tuple[bytes, bytes]]
+
+
+STOPPING: Final = "stopping"
+"""The message of a cancellation that comes from the server, not from the client."""
 
 
 class ClientGone(Exception):

@@ -189,7 +189,7 @@ def _blocked(p: Passage) -> Reason:
         "blocked",
         "A blocked deployment receives nothing.",
         f"Deployment `{p.deployment}` is blocked.",
-        "Find why in the receipts, then unblock it.",
+        "`GET /admin/v1/status` tells why; unblock it there.",
     )
 
 

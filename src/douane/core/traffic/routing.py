@@ -218,7 +218,7 @@ def _down(name: str, condition: Condition | None, monotonic_s: float) -> Reason 
         "down",
         "A deployment that keeps failing is left alone for a while.",
         fact,
-        "Try again shortly; `douane doctor` and the log tell what is wrong with it.",
+        "Try again shortly; `GET /admin/v1/status` and the log tell what is wrong with it.",
     )
 
 
