@@ -1,7 +1,7 @@
 """The composition root: settings in, wired objects out. The only place that knows which adapter stands behind a port.
 
 It decides nothing about traffic. It upgrades what configuration can't know: an embedded deployment gets the address,
-the key and the assurance of the engine that was started, and checked, for it.
+the key and the assurance of the engine that was started, and checked, for it; it must name the model that this is.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import os
 import secrets
 import sys
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, closing
 from dataclasses import dataclass, replace
 from importlib.metadata import entry_points
 from importlib.resources import files
@@ -19,7 +19,7 @@ from pathlib import Path
 
 from douane import config
 from douane.adapters.clock import RandomIds, SystemClock
-from douane.adapters.engines.llamacpp import LlamaCpp
+from douane.adapters.engines.llamacpp import EngineFacts, LlamaCpp
 from douane.adapters.engines.llamacpp_process import ServerSettings
 from douane.adapters.engines.weights import Weights
 from douane.adapters.http1 import Http1Upstream
@@ -35,7 +35,8 @@ from douane.control.engine_model import SMOLLM2, locate
 from douane.control.explain import ANYBODY, Explanation, explain
 from douane.control.keys import Wanted, create
 from douane.core.label import COMPARTMENTS, Label, Level
-from douane.core.models.catalogue import Assurance, Deployment
+from douane.core.models.catalogue import Assurance, Deployment, KindFacts
+from douane.core.traffic.clearance import Revocations
 from douane.core.traffic.keys import SECRET_BYTES
 from douane.core.traffic.limits import period_of, period_start_us
 from douane.core.traffic.routing import Wish
@@ -47,6 +48,7 @@ from douane.gateway.pipeline import Gateway, Shell
 from douane.wire.kinds import registry
 from douane.wire.kinds.kind import Kind
 
+ENGINE = ServerSettings(alias=SMOLLM2.id)
 _LOG_PERIOD_S = 0.1
 _KEYS_PERIOD_S = 1.0
 
@@ -84,7 +86,12 @@ def configuration_of(start: Start, kinds: Mapping[str, Kind]) -> config.Configur
 
 
 def _facts(kinds: Mapping[str, Kind]) -> config.KindTable:
-    return {name: kind.facts for name, kind in kinds.items()}
+    return {name: _started(kind.facts) if kind.facts.supervised else kind.facts for name, kind in kinds.items()}
+
+
+def _started(facts: KindFacts) -> KindFacts:
+    """Return what an engine of our own can do as it is started here: whoever only explains knows it, too."""
+    return replace(facts, capabilities=facts.capabilities.within(ENGINE.capabilities))
 
 
 class House:
@@ -179,7 +186,7 @@ class House:
             engine = LlamaCpp(
                 name,
                 weights,
-                ServerSettings(alias=SMOLLM2.id, threads=threads),
+                replace(ENGINE, threads=threads),
                 on_change=lambda ready, name=name: self._engine_turned(name, ready),  # type: ignore[misc]
             )
             self.engines[name] = engine
@@ -197,17 +204,9 @@ class House:
             return snapshot
         deployments: dict[str, Deployment] = dict(snapshot.deployments)
         for name, engine in self.engines.items():
-            facts, given = engine.facts, deployments.get(name)
+            given = deployments.get(name)
             if given is not None and given.kind == "embedded":
-                deployments[name] = replace(
-                    given,
-                    endpoint=facts.endpoint,
-                    api_key=facts.api_key,
-                    upstream_model=facts.upstream_model,
-                    capabilities=facts.capabilities,
-                    assurance=Assurance.VERIFIED,
-                    model_digest=facts.model_digest,
-                )
+                deployments[name] = as_served(given, engine.facts)
         return replace(snapshot, deployments=deployments)
 
     # --- reload ----------------------------------------------------------------------------------------------------
@@ -314,6 +313,29 @@ class House:
         self.telemetry.flush()
 
 
+def as_served(given: Deployment, engine: EngineFacts) -> Deployment:
+    """Return a deployment as its engine serves it, verified. Raises ConfigurationError for the name of another model.
+
+    What it can do is what both say: a configuration restricts an engine, and never extends it.
+    """
+    if given.model != engine.upstream_model:
+        raise ConfigurationError(
+            f"Deployment `{given.name}` is model `{given.model}`, and its engine serves `{engine.upstream_model}`.",
+            f'Set `model = "{engine.upstream_model}"`.',
+            rule="What is served is the model that was named.",
+            param=f"deployments.{given.name}.model",
+        )
+    return replace(
+        given,
+        endpoint=engine.endpoint,
+        api_key=engine.api_key,
+        upstream_model=engine.upstream_model,
+        capabilities=given.capabilities.within(engine.capabilities),
+        assurance=Assurance.VERIFIED,
+        model_digest=engine.model_digest,
+    )
+
+
 async def _ended(task: asyncio.Task[None]) -> None:
     task.cancel()
     await asyncio.wait({task})
@@ -334,7 +356,10 @@ def explain_offline(
     compartments: tuple[str, ...],
     latency: str,
 ) -> Explanation:
-    """Explain a request body on a configuration, without an engine or a network; a store is read for its key only."""
+    """Explain a request body on a configuration, without an engine or a network.
+
+    Of a store, where one is named, its keys count, and what was revoked or blocked there.
+    """
     kinds = kinds_installed()
     snapshot = configuration_of(Start(config_path, demo=True), kinds).snapshot
     deployments = {
@@ -352,7 +377,8 @@ def explain_offline(
         raise InvalidRequest(
             "A compartment is not one that the configuration knows.", f"Choose among {', '.join(sorted(known))}."
         )
-    key = ANYBODY if key_name is None else snapshot.keys.get(key_name) or _stored_key(key_name, data_dir)
+    database = None if data_dir is None else existing(data_dir)
+    key = ANYBODY if key_name is None else snapshot.keys.get(key_name) or _stored_key(key_name, database)
     return explain(
         body,
         replace(snapshot, deployments=deployments),
@@ -362,20 +388,27 @@ def explain_offline(
         key=key,
         declared=Label(declared, frozenset(compartments)),
         wish=Wish(latency),
+        revoked=None if database is None else _revocations(database, snapshot),
     )
 
 
-def _stored_key(name: str, data_dir: Path | None) -> Key:
+def _revocations(database: Path, snapshot: Snapshot) -> Revocations:
+    """Return what a store has withdrawn, as the gateway reads it. Raises StoreFailed."""
+    with closing(SqliteKeys.open(database, CurrentSnapshot(snapshot))) as keys:
+        return keys.revocations()
+
+
+def _stored_key(name: str, database: Path | None) -> Key:
     """Return a key in force of a store. Raises NotFound."""
-    entries = KeyBook(existing(data_dir)).entries() if data_dir is not None else ()
+    entries = KeyBook(database).entries() if database is not None else ()
     for entry in entries:
         if entry.key.name == name and entry.revoked_us is None:
             return entry.key
-    where = "in the configuration" if data_dir is None else "in force, in the configuration or the store"
+    where = "in the configuration" if database is None else "in force, in the configuration or the store"
     raise NotFound(
         f"There is no key `{name}` {where}.",
         "Name one of `keys.*`; for a key of the store give its folder: `--data DIR`."
-        if data_dir is None
+        if database is None
         else "`douane keys list` shows those of the store.",
         param="--key",
     )

@@ -24,6 +24,7 @@ KINDS: config.KindTable = {
         needs_api_key=False,
         capabilities=Capabilities(USUAL.endpoints, tools=ToolSupport.EMULATED, context_tokens=2048),
         supervised=True,
+        models=frozenset({"smollm2-135m-instruct"}),
     ),
     "together": KindFacts(True, "https://api.together.xyz/v1", True, USUAL),
     "fireworks": KindFacts(True, "https://api.fireworks.ai/inference/v1", True, USUAL),

@@ -5,6 +5,7 @@ Rules enforced:
 2. Nobody claims `verified`: it is found. The default is `declared`, `provider-asserted` for managed kinds, `verifying`
    for an engine that the gateway starts itself (law 5).
 3. What the upstream calls the model is known, and is not run in a cloud where the zone is on the premises (law 1).
+4. An engine that the gateway starts itself serves the model that its weights are, and claims what it can, no more.
 
 Where a deployment may stand is decided in `placement`.
 """
@@ -25,7 +26,7 @@ from douane.config.placement import (
     check_provider,
     is_offloaded,
 )
-from douane.config.problems import Path, Problems, choose, dotted, nearest, quoted
+from douane.config.problems import Path, Problems, choose, dotted, listed, nearest, quoted
 from douane.config.text import cause_of, read_regular
 from douane.core.models.catalogue import (
     Assurance,
@@ -72,7 +73,7 @@ def _read(subject: Subject) -> Deployment | None:
     _options(subject, facts)
     _credential(subject, facts)
     check_provider(subject, facts, endpoint)
-    model = _model(subject)
+    model = _served(subject, _model(subject), facts)
     upstream_model = _upstream_model(subject, model, facts, zone)
     capabilities = _capabilities(subject, model, facts)
     check_address(subject, zone, endpoint, facts)
@@ -144,9 +145,23 @@ def _model(subject: Subject) -> Model | None:
     return model
 
 
+def _served(subject: Subject, model: Model | None, facts: KindFacts) -> Model | None:
+    """Return the model, or None where the kind serves others alone."""
+    if model is None or facts.models is None or model.id in facts.models:
+        return model
+    kind, served = quoted(subject.wanted.kind), listed(sorted(facts.models))
+    subject.refuse(
+        "model",
+        "What is served is the model that was named.",
+        f"{subject.dotted('model')} is {quoted(model.id)}, and kind {kind} serves {served} alone.",
+        f"Use {served}, or serve {quoted(model.id)} by a server of yours: `openai-compatible` is its kind.",
+    )
+    return None
+
+
 def _upstream_model(subject: Subject, model: Model | None, facts: KindFacts, zone: Zone | None) -> str | None:
     wanted = subject.wanted
-    name = wanted.upstream_model
+    name = None if facts.supervised else wanted.upstream_model
     if name is None and model is not None:
         name = upstream_name(model, wanted.kind, facts)
     if name is None:
@@ -198,8 +213,9 @@ def _capabilities(subject: Subject, model: Model | None, facts: KindFacts) -> Ca
     given = subject.wanted.capabilities
     usual = facts.capabilities
     known = [count for count in (usual.context_tokens, model.context_tokens if model else None) if count]
-    return replace(
-        usual,
+    bounds = replace(usual, context_tokens=min(known, default=None))
+    claimed = replace(
+        bounds,
         endpoints=frozenset(given.endpoints) if given.endpoints is not None else usual.endpoints,
         tools=ToolSupport(given.tools) if given.tools is not None else usual.tools,
         json_schema=usual.json_schema if given.json_schema is None else given.json_schema,
@@ -207,8 +223,19 @@ def _capabilities(subject: Subject, model: Model | None, facts: KindFacts) -> Ca
         choices=usual.choices if given.choices is None else given.choices,
         counts_choices=usual.counts_choices if given.counts_choices is None else given.counts_choices,
         media=usual.media if given.media is None else given.media,
-        context_tokens=given.context_tokens or min(known, default=None),
+        context_tokens=given.context_tokens or bounds.context_tokens,
     )
+    if not facts.supervised:
+        return claimed
+    for name in claimed.beyond(bounds):
+        setting = dotted((*subject.path, "capabilities", name))
+        subject.problems.warn(
+            "capability_not_there",
+            "A deployment claims what it can do, no more.",
+            f"`{setting}` claims more than kind {quoted(subject.wanted.kind)} can; it does not count.",
+            "Remove it: the gateway's own engine can be restricted, not extended.",
+        )
+    return claimed.within(bounds)
 
 
 def _price(subject: Subject, zone: Zone | None, capabilities: Capabilities | None) -> Price | None:
@@ -270,11 +297,11 @@ def _claim(subject: Subject, zone: Zone | None) -> Assurance | None:
 
 
 def _assurance(subject: Subject, facts: KindFacts, zone: Zone | None) -> Assurance:
+    if facts.supervised:
+        return Assurance.VERIFYING
     given = _claim(subject, zone)
     if given is not None:
         return given
-    if facts.supervised:
-        return Assurance.VERIFYING
     if facts.managed:
         return Assurance.PROVIDER_ASSERTED
     _not_verified(subject)

@@ -31,6 +31,10 @@ _UNPINNABLE = (
 """Brokers that no kind here can pin: they decide for each request who reads it."""
 
 
+_OF_THE_ENGINE = ("base_url", "api_key", "ca_file", "lock", "upstream_model", "assurance", "provider")
+"""What the gateway itself knows of an engine that it starts, so that no deployment says otherwise (law 5)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """What deployments are read against. `absent` names zones, `absent_models` models that exist and can't be read."""
@@ -71,12 +75,12 @@ def address_of(subject: Subject, facts: KindFacts) -> Endpoint | None:
     """Return where the deployment answers."""
     wanted = subject.wanted
     if facts.supervised:
-        for setting in ("base_url", "api_key", "ca_file", "lock"):
+        for setting in _OF_THE_ENGINE:
             if getattr(wanted, setting) is not None:
                 subject.refuse(
                     setting,
                     "The gateway starts and checks its own engine.",
-                    f"{subject.dotted(setting)} is given for kind {quoted(wanted.kind)}, which has none.",
+                    f"{subject.dotted(setting)} is given for kind {quoted(wanted.kind)}, which takes none.",
                     "Remove it.",
                 )
         return ASSIGNED_AT_START
@@ -149,7 +153,7 @@ def check_provider(subject: Subject, facts: KindFacts, endpoint: Endpoint | None
         return
     broker = _broker_at(endpoint, subject.around.kinds)
     if broker is None:
-        if wanted.provider is not None and endpoint is not None:
+        if wanted.provider is not None and endpoint is not None and not facts.supervised:
             fact = f"{subject.dotted('provider')} is given, and this address is no broker's."
             subject.refuse("provider", rule, fact, "Remove it.")
         return

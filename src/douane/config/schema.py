@@ -236,7 +236,10 @@ class Deadlines(Settings):
 
 
 class Capabilities(Settings):
-    """What a deployment can do, where it differs from what its kind usually can."""
+    """What a deployment can do, where it differs from what its kind usually can.
+
+    An engine that the gateway starts itself (`embedded`) can be restricted, and never extended.
+    """
 
     endpoints: list[Literal["chat", "completions", "embeddings"]] | None = Field(
         default=None, min_length=1, max_length=3, description="What it serves: chat, completions, embeddings."
@@ -284,7 +287,8 @@ class Deployment(Settings):
     weight: int = Field(default=1, ge=1, le=10_000, description="Share of the requests under the strategy `weighted`.")
     deadlines: Deadlines = Field(default=Deadlines(), description="How long the upstream may take.")
     capabilities: Capabilities = Field(
-        default=Capabilities(), description="What it can do, where that differs from what its kind usually can."
+        default=Capabilities(),
+        description="What it can do, where that differs from what its kind usually can; `embedded` is restricted only.",
     )
     options: dict[Name, Annotated[str, Field(max_length=256)]] = Field(
         default={}, max_length=32, description="Further settings of the kind, as text."

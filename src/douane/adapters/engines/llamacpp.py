@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 
 from douane.adapters.engines.llamacpp_process import Server, ServerSettings
 from douane.adapters.engines.weights import HeldWeights, Weights
-from douane.core.models.catalogue import Capabilities, Endpoint, ToolSupport
+from douane.core.models.catalogue import Capabilities, Endpoint
 from douane.errors import EngineFailed
 
 LOOPBACK = "127.0.0.1"
@@ -54,7 +54,7 @@ class EngineFacts:
     upstream_model: str
     model_digest: str
     context_tokens: int
-    """Per request: the server divides its context evenly among its slots."""
+    """Per request."""
     embedding_tokens: int
     """Longest input of `/v1/embeddings`; the engine answers 500 to a longer one."""
     capabilities: Capabilities
@@ -103,22 +103,16 @@ class LlamaCpp:
     def facts(self) -> EngineFacts:
         """Return how to reach it and what it can do. Reserves its port."""
         port = self.reserve()
-        context_tokens = self._settings.context_tokens // self._settings.slots
+        settings = self._settings
         return EngineFacts(
             endpoint=Endpoint("http", LOOPBACK, port, "/v1"),
             base_url=f"http://{LOOPBACK}:{port}/v1",
             api_key=self._api_key,
-            upstream_model=self._settings.alias,
+            upstream_model=settings.alias,
             model_digest=self._weights.sha256,
-            context_tokens=context_tokens,
-            embedding_tokens=min(context_tokens, self._settings.batch_tokens),
-            capabilities=Capabilities(
-                endpoints=frozenset({"chat", "completions", "embeddings"}),
-                tools=ToolSupport.EMULATED,
-                context_tokens=context_tokens,
-                counts_choices=False,
-                media=False,
-            ),
+            context_tokens=settings.request_tokens,
+            embedding_tokens=min(settings.request_tokens, settings.batch_tokens),
+            capabilities=settings.capabilities,
         )
 
     def reserve(self) -> int:

@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass
 from typing import TypeVar
 
 from douane.adapters.engines.weights import HeldWeights
+from douane.core.models.catalogue import Capabilities, ToolSupport
 from douane.errors import EngineFailed
 
 _CHILD = "douane.adapters.engines.llamacpp_child"
@@ -55,6 +56,22 @@ class ServerSettings:
     connections: int = 32
     share_prefixes: bool = False
     """Reuse what was computed for a request's beginning in later ones. Faster, but tells tenants of each other."""
+
+    @property
+    def request_tokens(self) -> int:
+        """Return the context that one request has: the server divides its own evenly among its slots."""
+        return self.context_tokens // self.slots
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Return what a server with these settings can do."""
+        return Capabilities(
+            endpoints=frozenset({"chat", "completions", "embeddings"}),
+            tools=ToolSupport.EMULATED,
+            context_tokens=self.request_tokens,
+            counts_choices=False,
+            media=False,
+        )
 
 
 class Server:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 
 from douane.core.money import Price
@@ -41,6 +41,8 @@ class Model:
 
 
 class ToolSupport(StrEnum):
+    """How tools are called, the least first."""
+
     NONE = "none"
     EMULATED = "emulated"
     NATIVE = "native"
@@ -62,6 +64,29 @@ class Capabilities:
     context_tokens: int | None = None
     counts_choices: bool = True
     media: bool = True
+
+    def within(self, bounds: Capabilities) -> Capabilities:
+        """Return what both can do.
+
+        >>> Capabilities(frozenset({"chat"}), media=True).within(Capabilities(frozenset({"chat"}), media=False)).media
+        False
+        """
+        contexts = [count for count in (self.context_tokens, bounds.context_tokens) if count is not None]
+        return Capabilities(
+            self.endpoints & bounds.endpoints,
+            min(self.tools, bounds.tools, key=list(ToolSupport).index),
+            self.json_schema and bounds.json_schema,
+            self.logprobs and bounds.logprobs,
+            self.choices and bounds.choices,
+            min(contexts, default=None),
+            self.counts_choices and bounds.counts_choices,
+            self.media and bounds.media,
+        )
+
+    def beyond(self, bounds: Capabilities) -> tuple[str, ...]:
+        """Return the names of what is claimed here and not there."""
+        both = self.within(bounds)
+        return tuple(each.name for each in fields(self) if getattr(self, each.name) != getattr(both, each.name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +144,8 @@ class KindFacts:
 
     `managed`: others run it, so its weights cannot be checked. `broker`: its default address spreads requests over
     several providers, so one must be pinned. `supervised`: the gateway starts it itself, after checking its weights.
-    `options` are the words that a deployment's `options` may hold, each with one line of help.
+    `options` are the words that a deployment's `options` may hold, each with one line of help. `models` are the ids of
+    the only models that this kind serves; None: whichever a deployment names.
     """
 
     managed: bool
@@ -129,3 +155,4 @@ class KindFacts:
     broker: bool = False
     supervised: bool = False
     options: Mapping[str, str] = field(default_factory=dict)
+    models: frozenset[str] | None = None

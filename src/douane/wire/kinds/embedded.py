@@ -2,6 +2,7 @@
 
 It ignores tools, so they are emulated by what it does enforce, a JSON Schema; its usage does not cover every choice
 of a request for several; it reads text alone. Nothing of one request is kept for the next: the child is started so.
+It answers any model's name with 200: that it is asked for the one model it holds is decided by configuration.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ KIND: Final = Dialect(
             media=False,
         ),
         supervised=True,
+        models=frozenset({"smollm2-135m-instruct"}),
     ),
     listing={"chat": {**CHAT, **_SAMPLING}, "completions": {**COMPLETIONS, **_SAMPLING}, "embeddings": EMBEDDINGS},
 )
