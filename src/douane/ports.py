@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from douane.core.finding import Failure, Inspection
-from douane.core.receipt import Intent, Outcome, Refusal
+from douane.core.receipt import Intent, Outcome, Record, Refusal
 from douane.core.traffic.clearance import Cleared, Revocations
 from douane.core.traffic.keys import KeyEntry
 from douane.core.traffic.ledger import ChainHead, HourKey, HourSums, RefusalKey, RollUps, SlotKey, SlotSums
@@ -171,11 +171,18 @@ class Audit(Protocol):
     def roll_ups(self) -> RollUps:
         """Return every roll-up as stored."""
 
-    def rows(self) -> RollUps:
-        """Return what the rows of attempts and requests add up to."""
+    def rows(self) -> RowAudit:
+        """Return what compares the stored rows with the records of the chains."""
 
-    def strays(self) -> Mapping[str, int]:
-        """Count what may not be: requests settled more or less than once, attempts without receipts."""
+
+class RowAudit(Protocol):
+    """Compares every stored row with the chained records that made it. It is given all of them, in their order."""
+
+    def take(self, seq: int, record: Record) -> None:
+        """Take the next record."""
+
+    def astray(self) -> tuple[int, str]:
+        """Return how many rows are not what their records say, and what is wrong with the first. Call it once."""
 
 
 class Snapshots(Protocol):

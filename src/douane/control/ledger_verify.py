@@ -1,7 +1,8 @@
 """`ledger verify`: does the ledger still prove what it says? (law 4)
 
-Checked, on one consistent view: every chain from its first record to its stored head; the sum of chained records, the
-sum of rows and the stored roll-ups against each other; that no request settles twice and none is lost.
+Checked, on one consistent view: every chain from its first record to its stored head; the stored roll-ups against the
+sums of the chained records; every column of the rows of attempts, requests and open requests against the record that
+made it. The rows are those that an export prints.
 Whoever can rewrite the whole database can rewrite its chain: to exclude that, keep the head of `heads` elsewhere.
 """
 
@@ -13,7 +14,7 @@ from typing import Any
 from douane.core.reason import Reason
 from douane.core.receipt import Record
 from douane.core.traffic.ledger import ChainHead, advance, difference, ends, roll_up
-from douane.ports import Audit, LedgerReader
+from douane.ports import Audit, LedgerReader, RowAudit
 
 
 class _Broken(Exception):
@@ -35,26 +36,26 @@ def verify(reader: LedgerReader) -> dict[str, Any]:
 
 
 def _examine(audit: Audit, heads: tuple[ChainHead, ...]) -> Reason | None:
+    rows = audit.rows()
     try:
-        chained = roll_up(_walk(audit, heads))
+        chained = roll_up(_walk(audit, heads, rows))
     except _Broken as broken:
         return broken.reason
-    stored = audit.roll_ups()
-    reason = difference(chained, stored, "the chained records") or difference(audit.rows(), stored, "the rows")
+    reason = difference(chained, audit.roll_ups(), "the chained records")
     if reason is not None:
         return reason
-    for what, count in audit.strays().items():
-        if count:
-            return Reason(
-                "rows_astray",
-                "A request settles once, and every record has its row.",
-                f"There are {count} {what}.",
-                "Restore the data folder from a backup; find what wrote to it besides Douane.",
-            )
-    return None
+    count, first = rows.astray()
+    if not count:
+        return None
+    return Reason(
+        "rows_astray",
+        "Every record has its row, and every row says what its record says.",
+        f"{first}; rows astray besides: {count - 1}." if count > 1 else f"{first}.",
+        "Restore the data folder from a backup; find what wrote to it besides Douane.",
+    )
 
 
-def _walk(audit: Audit, heads: tuple[ChainHead, ...]) -> Iterator[Record]:
+def _walk(audit: Audit, heads: tuple[ChainHead, ...], rows: RowAudit) -> Iterator[Record]:
     for stored in heads:
         head = ChainHead(stored.chain)
         for seq, stored_hash, body in audit.receipts(stored.chain):
@@ -62,6 +63,7 @@ def _walk(audit: Audit, heads: tuple[ChainHead, ...]) -> Iterator[Record]:
             if isinstance(step, Reason):
                 raise _Broken(step)
             head, record = step
+            rows.take(seq, record)
             yield record
         reason = ends(head, stored)
         if reason is not None:

@@ -46,27 +46,13 @@ class OpenRequests:
         self.ended.setdefault(request_id, {})[attempt] = seq, intent
 
 
-class BatchRows:
-    """The rows of a batch. Moves `begun` along: read it again after a `Surprise`, and where a batch is rolled back."""
+class Rows:
+    """The rows that records make, placed one after the other in the chain's order. Moves `begun` along."""
 
-    __slots__ = (
-        "attempts",
-        "begun",
-        "closed",
-        "counted",
-        "hash",
-        "left",
-        "opened",
-        "over",
-        "receipts",
-        "refused",
-        "seq",
-        "settled",
-    )
+    __slots__ = ("attempts", "begun", "closed", "counted", "left", "opened", "over", "settled")
 
-    def __init__(self, records: Sequence[Record], chain: str, seq: int, before: str, begun: OpenRequests) -> None:
+    def __init__(self, begun: OpenRequests) -> None:
         self.begun = begun
-        self.receipts: list[tuple[int, str, str]] = []
         self.opened: list[tuple[int, str]] = []
         self.attempts: list[tuple[object, ...]] = []
         self.settled: list[tuple[object, ...]] = []
@@ -76,15 +62,9 @@ class BatchRows:
         self.counted: list[Outcome | Refusal | Settlement] = []
         """The records that roll-ups are made of."""
         self.over: set[str] = set()
-        for record in records:
-            seq += 1
-            kind = self._place(record, seq)
-            body = record_body(kind, chain, seq, before, record)
-            before = record_hash(body)
-            self.receipts.append((seq, before, body.decode()))
-        self.seq, self.hash = seq, before
 
-    def _place(self, record: Record, seq: int) -> str:
+    def place(self, record: Record, seq: int) -> str:
+        """Take the next record, number `seq` of the chain; return its kind. Raises Surprise."""
         if isinstance(record, Intent):
             self._begin(record, seq)
             return "intent"
@@ -156,3 +136,20 @@ class BatchRows:
         if self.begun.ended:
             for intent_seq, _ in self.begun.ended.pop(request_id, {}).values():
                 self.closed.append((intent_seq,))
+
+
+class BatchRows(Rows):
+    """The rows of a batch, and its receipts. Read `begun` again after a `Surprise`, and where it is rolled back."""
+
+    __slots__ = ("hash", "receipts", "seq")
+
+    def __init__(self, records: Sequence[Record], chain: str, seq: int, before: str, begun: OpenRequests) -> None:
+        super().__init__(begun)
+        self.receipts: list[tuple[int, str, str]] = []
+        for record in records:
+            seq += 1
+            kind = self.place(record, seq)
+            body = record_body(kind, chain, seq, before, record)
+            before = record_hash(body)
+            self.receipts.append((seq, before, body.decode()))
+        self.seq, self.hash = seq, before

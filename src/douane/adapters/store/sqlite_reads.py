@@ -12,12 +12,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import URL, ColumnElement, Connection, Engine, Table, create_engine, func, select, tuple_
+from sqlalchemy import URL, ColumnElement, Connection, Engine, Table, create_engine, select, tuple_
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from douane.adapters.store import schema
-from douane.core.receipt import Outcome, Record, Refusal, Settlement, read_body
+from douane.adapters.store.row_audit import SqliteRowAudit
+from douane.core.receipt import read_body
 from douane.core.traffic.ledger import (
     ChainHead,
     HourKey,
@@ -27,7 +28,6 @@ from douane.core.traffic.ledger import (
     SlotKey,
     SlotSums,
     hour_s,
-    roll_up,
     slot_s,
 )
 from douane.errors import StoreFailed
@@ -39,9 +39,10 @@ EXPORTED: Final[tuple[str, ...]] = tuple(str(column.name) for column in schema.a
 
 
 class SqliteReads:
-    """Reads one database. Build it with the file that `directory.prepared` returns."""
+    """Reads one database, so many rows at a time. Build it with the file that `directory.prepared` returns."""
 
-    def __init__(self, database: Path) -> None:
+    def __init__(self, database: Path, *, page: int = _PAGE) -> None:
+        self._page = page
         self._engine = create_engine(URL.create("sqlite", database=str(database)), poolclass=NullPool)
 
     def usage(self, since_us: int, until_us: int) -> Iterator[tuple[HourKey, HourSums]]:
@@ -78,12 +79,12 @@ class SqliteReads:
                 select(schema.attempts)
                 .where(c.at_us >= after[0], c.at_us < until_us, tuple_(c.at_us, c.intent_seq) > after)
                 .order_by(c.at_us, c.intent_seq)
-                .limit(_PAGE)
+                .limit(self._page)
             )
             with _reading(self._engine) as connection:
                 rows = connection.execute(page).mappings().all()
             yield from ({str(name): value for name, value in row.items()} for row in rows)
-            if len(rows) < _PAGE:
+            if len(rows) < self._page:
                 return
             after = rows[-1]["at_us"], rows[-1]["intent_seq"]
 
@@ -103,7 +104,7 @@ class SqliteReads:
     def audit(self) -> Iterator[SqliteAudit]:
         with _reading(self._engine) as connection:
             connection.exec_driver_sql("begin")
-            yield SqliteAudit(connection)
+            yield SqliteAudit(connection, self._page)
 
     def _between(self, table: Table, column: ColumnElement[int], since_s: int, until_us: int) -> list[tuple[Any, ...]]:
         until_s = -(-until_us // 1_000_000)
@@ -119,8 +120,9 @@ def _place(attempt: Mapping[str, Any]) -> tuple[int, int]:
 class SqliteAudit:
     """The `Audit` port, inside one transaction."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, page: int) -> None:
         self._connection = connection
+        self._page = page
 
     def heads(self) -> tuple[ChainHead, ...]:
         c = schema.chains.c
@@ -134,7 +136,7 @@ class SqliteAudit:
             .join(schema.chains, c.id == r.chain)
             .where(c.name == chain)
             .order_by(r.seq)
-            .execution_options(yield_per=_PAGE)
+            .execution_options(yield_per=self._page)
         )
         for seq, stored_hash, body in self._connection.execute(query):
             yield seq, stored_hash, body.encode()
@@ -146,79 +148,8 @@ class SqliteAudit:
             {tuple(row[:4]): list(row[4:]) for row in self._connection.execute(select(schema.refusal_hours))},
         )
 
-    def rows(self) -> RollUps:
-        return roll_up(self._records())
-
-    def strays(self) -> Mapping[str, int]:
-        a, r, o = schema.attempts.c, schema.requests.c, schema.open_requests.c
-        settling = select(a.request_id).where(a.settles).group_by(a.request_id).having(func.count() > 1)
-        unsettled = (
-            select(a.request_id)
-            .where(a.request_id.not_in(select(r.request_id)), a.intent_seq.not_in(select(o.intent_seq)))
-            .distinct()
-        )
-        both = select(a.request_id).where(
-            a.intent_seq.in_(select(o.intent_seq)), a.request_id.in_(select(r.request_id))
-        )
-        records = select(func.count()).select_from(schema.receipts)
-        return {
-            "requests that settled twice": self._count(settling.subquery()),
-            "requests that are neither open nor settled": self._count(unsettled.subquery()),
-            "requests that are both open and settled": self._count(both.subquery()),
-            "receipts beyond those that rows name": (
-                int(self._connection.execute(records).scalar_one()) - self._receipts_of_rows()
-            ),
-        }
-
-    def _receipts_of_rows(self) -> int:
-        """Count two for each attempt that ended, one for each that runs, one for whatever else settled a request."""
-        a, r, o = schema.attempts.c, schema.requests.c, schema.open_requests.c
-        running = select(o.intent_seq).where(o.intent_seq.not_in(select(a.intent_seq)))
-        others = select(r.seq).where(r.seq.not_in(select(a.outcome_seq)))
-        return 2 * self._count(schema.attempts) + self._count(running.subquery()) + self._count(others.subquery())
-
-    def _count(self, rows: Any) -> int:
-        return int(self._connection.execute(select(func.count()).select_from(rows)).scalar_one())
-
-    def _records(self) -> Iterator[Record]:
-        a, r = schema.attempts.c, schema.requests.c
-        columns = [
-            a.request_id, a.attempt, a.ended_us, a.key, a.owner, a.route, a.deployment, a.zone, a.state, a.status,
-            a.error_code, a.input_tokens, a.output_tokens, a.token_source, a.cost_micro, a.currency, a.answer_bytes,
-            a.upstream, a.first_byte_us, a.duration_us, a.settles,
-        ]  # fmt: skip
-        query = select(*columns).execution_options(yield_per=_PAGE)
-        for row in self._connection.execute(query):
-            yield Outcome._make(row)
-        query = select(schema.requests).where(r.state == "refused").execution_options(yield_per=_PAGE)
-        for refused in self._connection.execute(query).mappings():
-            yield _refusal(dict(refused))
-        last = select(a.request_id, func.max(a.attempt).label("attempt")).group_by(a.request_id)
-        settled = last.having(~func.max(a.settles)).subquery()
-        query = (
-            select(a.attempt, a.deployment, a.zone, a.currency, schema.requests)
-            .join(settled, (settled.c.request_id == a.request_id) & (settled.c.attempt == a.attempt))
-            .join(schema.requests, r.request_id == a.request_id)
-            .where(r.state != "refused")
-            .execution_options(yield_per=_PAGE)
-        )
-        for ended in self._connection.execute(query).mappings():
-            yield _settlement(dict(ended))
-
-
-def _refusal(row: Mapping[str, Any]) -> Refusal:
-    """Return what roll-ups need of a refusal; the rest is in its receipt."""
-    return Refusal(
-        row["request_id"], row["settled_us"], row["key"], row["owner"], row["route"], row["endpoint"], row["level"],
-        row["compartments"], "", "", "", "", "", 0, row["code"], row["status"], row["client_retry"],
-    )  # fmt: skip
-
-
-def _settlement(row: Mapping[str, Any]) -> Settlement:
-    return Settlement(
-        row["request_id"], row["attempt"], row["settled_us"], row["key"], row["owner"], row["route"],
-        row["deployment"], row["zone"], row["currency"], row["state"], row["status"], row["code"],
-    )  # fmt: skip
+    def rows(self) -> SqliteRowAudit:
+        return SqliteRowAudit(self._connection, self._page)
 
 
 @contextmanager
