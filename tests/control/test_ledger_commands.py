@@ -18,7 +18,7 @@ from douane.cli.ledger import ledger as command
 from douane.control.ledger_export import Format, export
 from douane.control.ledger_report import report, time_us
 from douane.core.receipt import Record
-from douane.errors import InvalidRequest, NotFound
+from douane.errors import InvalidRequest, NotFound, StoreFailed
 from douane.testing.records import AT_US, a_refusal, an_intent, an_outcome
 
 KINDS = {"Intent": "intent", "Outcome": "outcome", "Refusal": "refusal"}
@@ -168,6 +168,14 @@ def test_the_commands_answer_on_a_terminal_and_in_json(data: Path) -> None:
     assert broken.exit_code == 1
     assert json.loads(broken.stdout)["verdict"] == "broken"
     assert isinstance(run.invoke(command, ["report", "--data", str(data / "absent")]).exception, NotFound)
+
+
+@pytest.mark.parametrize("verb", ["verify", "report", "export"])
+def test_a_database_without_a_schema_is_no_empty_ledger(tmp_path: Path, verb: str) -> None:
+    (tmp_path / "douane.db").touch()
+    result = CliRunner().invoke(command, [verb, "--data", str(tmp_path)])
+    assert isinstance(result.exception, StoreFailed)
+    assert (result.stdout, (tmp_path / "douane.db").stat().st_size) == ("", 0)
 
 
 def test_a_report_for_people_folds_no_word_and_says_where_there_is_nothing(data: Path) -> None:

@@ -86,12 +86,19 @@ def prepared(path: Path) -> Path:
 
 def existing(path: Path) -> Path:
     """Return the database of a data directory that has one, for reading. Raises NotFound, StoreFailed."""
-    if not database_of(path).exists():
+    database = database_of(path)
+    if not database.exists():
         raise NotFound(
             f"The folder `{path}` holds no ledger.",
             "Name the data folder of the gateway with `--data`.",
             rule="A report reads a ledger that is there.",
             param="--data",
+        )
+    if _revision(database) is None:
+        raise StoreFailed(
+            f"The file `{database}` is no ledger: it has no schema.",
+            "Restore the data folder from a backup; where a gateway is making it just now, try again.",
+            rule="A ledger that was lost is not an empty one.",
         )
     return prepared(path)
 
