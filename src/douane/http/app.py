@@ -59,7 +59,8 @@ async def _nothing() -> None:
 class Application:
     """`probes` answer GET on their exact path. `mounted` makes the ASGI application that gets all other paths.
 
-    `report` takes a line about a fault. `settings` bound the requests that come through `__call__`.
+    `report` takes a line about a fault. `settings` bound the requests that come through `__call__`; those that come
+    through `handle` are bounded by the edge in front, which hears of others by `on_apply`.
     """
 
     def __init__(
@@ -84,6 +85,18 @@ class Application:
         self._mounted: ASGIApp | None = None
         self._settings = settings or EdgeSettings()
         self._hosts = KnownHosts(self._settings.hosts)
+        self._in_front: list[Callable[[EdgeSettings], None]] = []
+
+    def on_apply(self, apply: Callable[[EdgeSettings], None]) -> None:
+        """Have `apply` called with the bounds that a reload brings, for as long as the application lives."""
+        self._in_front.append(apply)
+
+    def apply(self, settings: EdgeSettings) -> None:
+        """Hold every request that begins from now on to these bounds, here and in front."""
+        for apply in self._in_front:
+            apply(settings)
+        self._settings = settings
+        self._hosts = KnownHosts(settings.hosts)
 
     async def handle(self, head: Head, body: Body, sink: Sink) -> None:
         """Answer one request. Raises nothing but cancellation."""

@@ -57,6 +57,7 @@ class Connection(Channel):
 
     __slots__ = (
         "_body_started",
+        "_bounds",
         "_dropped",
         "_fields",
         "_head_bytes",
@@ -78,6 +79,7 @@ class Connection(Channel):
         self._fields: list[tuple[bytes, bytes]] = []
         self._head_bytes = self._wire_bytes = self._dropped = 0
         self._body_started = 0.0
+        self._bounds = edge.settings
 
     # --- from the transport
 
@@ -162,10 +164,11 @@ class Connection(Channel):
         if self._phase is not _HEAD:
             return
         edge, parser, fields = self._edge, self._parser, self._fields
+        settings = self._bounds = edge.settings  # a reload does not refuse what was let begin
         method: bytes = parser.get_method()
         version: str = parser.get_http_version()
         try:
-            self._check_head(fields, edge.settings)
+            self._check_head(fields, settings)
             check_line(method, version)
             path, query = split_target(self._target)
             framing = check_headers(
@@ -173,7 +176,7 @@ class Connection(Channel):
                 version=version,
                 upgrade=parser.should_upgrade(),
                 hosts=edge.hosts,
-                max_body_bytes=edge.settings.max_body_bytes,
+                max_body_bytes=settings.max_body_bytes,
             )
         except DouaneError as error:
             self._refuse(error, head_only=method == b"HEAD")
@@ -192,7 +195,7 @@ class Connection(Channel):
         turn = self._turn
         if self._phase is not _BODY or turn is None:
             return
-        edge, settings = self._edge, self._edge.settings
+        edge, settings = self._edge, self._bounds
         edge.waiting_bytes += len(data)
         turn.feed(data)
         if turn.received > settings.max_body_bytes:
@@ -216,7 +219,7 @@ class Connection(Channel):
         if self._reading_paused:
             self._read_on()
             self._body_started = self._edge.now
-            self.deadline = self._edge.now + self._edge.settings.body_s
+            self.deadline = self._edge.now + self._bounds.body_s
 
     def answered(self, turn: Turn) -> None:
         self._turn = None
@@ -268,7 +271,7 @@ class Connection(Channel):
         self._phase = _BODY
         self._wire_bytes = 0
         self._body_started = edge.now
-        self.deadline = edge.now + edge.settings.body_s
+        self.deadline = edge.now + self._bounds.body_s
         task = turn.task = self.loop.create_task(edge.handler(head, turn, turn))
         edge.began(task)
         task.add_done_callback(lambda done: self._handled(turn, done))
@@ -303,7 +306,7 @@ class Connection(Channel):
             self._refuse(refusals.stopping() if task.cancelled() else refusals.no_answer(), path=turn.path)
 
     def _expire_body(self, turn: Turn) -> None:
-        settings, now = self._edge.settings, self._edge.now
+        settings, now = self._bounds, self._edge.now
         allowed_until = self._body_started + settings.body_s + turn.received / settings.body_min_bytes_per_s
         if now < allowed_until:
             self.deadline = allowed_until

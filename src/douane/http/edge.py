@@ -3,6 +3,7 @@
 Rules enforced:
 1. No deadline has a timer of its own: a sweep every `sweep_s` compares them, while there are connections.
 2. A draining server takes no further request; what is under way may end.
+3. Other bounds hold for what begins after them; what is under way keeps its own.
 
 What a connection does at its deadline is left to `douane.http.connection`.
 """
@@ -69,6 +70,12 @@ class Edge:
         self.quiet = asyncio.Event()
         self.quiet.set()
         self._sweeper: asyncio.TimerHandle | None = None
+
+    def apply(self, settings: EdgeSettings) -> None:
+        """Hold every request and connection that begins from now on to these bounds. What listens stays."""
+        if settings.hosts != self.settings.hosts:
+            self.hosts = KnownHosts(settings.hosts)
+        self.settings = settings
 
     def opened(self, connection: Watched) -> None:
         """Take note of a connection."""

@@ -43,6 +43,7 @@ class Server:
         self._listener: asyncio.Server | None = None
         self._hurry = asyncio.Event()
         self.edge = Edge(app.handle, settings, loop=self._loop, request_id=app.request_id, crashed=self._report)
+        app.on_apply(self.apply)
 
     async def start(self) -> list[Address]:
         """Start the application, then listen; return the addresses. Raises ConfigurationError where it can't."""
@@ -57,6 +58,11 @@ class Server:
             raise _cannot_listen(settings, error) from error
         return [listening.getsockname()[:2] for listening in self._listener.sockets]
 
+    def apply(self, settings: EdgeSettings) -> None:
+        """Hold what begins from now on to these bounds. The address stays as it is."""
+        raise_file_limit(_files(settings))
+        self.edge.apply(settings)
+
     def hurry(self) -> None:
         """Have `stop` cancel at once what is still under way."""
         self._hurry.set()
@@ -66,10 +72,10 @@ class Server:
         if self._listener is not None:
             self._listener.close()
         self.edge.drain()
-        await self._wait_quiet(self._settings.drain_s, self._hurry)
+        await self._wait_quiet(self.edge.settings.drain_s, self._hurry)
         for task in tuple(self.edge.tasks):
             task.cancel(STOPPING)
-        await self._wait_quiet(self._settings.linger_s)
+        await self._wait_quiet(self.edge.settings.linger_s)
         self.edge.abort()
         await self._wait_quiet(_LAST_WORDS_S)
         await self._app.shutdown()
@@ -119,7 +125,7 @@ async def serve(
     stop: asyncio.Event | None = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT, or until `stop` is set. `on_ready` gets the addresses that are listened on."""
-    raise_file_limit(settings.max_connections * _FILES_A_CONNECTION + _FILES_BESIDES)
+    raise_file_limit(_files(settings))
     server = Server(app, settings)
     addresses = await server.start()
     stopping = stop or asyncio.Event()
@@ -146,6 +152,10 @@ def run(
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(make_and_serve())
+
+
+def _files(settings: EdgeSettings) -> int:
+    return settings.max_connections * _FILES_A_CONNECTION + _FILES_BESIDES
 
 
 def raise_file_limit(wanted: int) -> None:
