@@ -47,7 +47,7 @@ def test_check_tells_every_problem_and_ends_with_two(tmp_path: Path) -> None:
     file.write_text("[server]\nport = 0.5\nhost = 1\n[zone.x]\n")
     result = run("check", "--config", str(file))
     assert result.exit_code == 2
-    assert result.output.count("Fix:") == 3
+    assert (result.output.count("Rule:"), result.output.count("Fix:")) == (3, 3)
     report = json.loads(run("check", "--config", str(file), "--json").output)
     assert report["holds"] is False
     assert len(report["problems"]) == 3

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from douane.cli.main import app
 from douane.cli.render import show_decision
-from douane.errors import InvalidRequest, NotFound
+from douane.control.explain import refused
+from douane.errors import ForbiddenRoute, InvalidRequest, NotFound
+
+if TYPE_CHECKING:
+    from conftest import Shell
 
 IBAN = "Pay FR14 2004 1010 0505 0001 3M02 606."
 CONFIG = """
@@ -87,12 +91,62 @@ def test_a_key_of_the_store_is_explained_like_one_of_the_configuration(config: s
     assert isinstance(explain("hello", "--config", config, "--key", "team", *place).exception, NotFound)
 
 
-def test_a_file_that_can_not_be_read_is_wrong_usage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_store_that_the_gateway_would_use_is_explained_from(
+    config: str, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert CliRunner().invoke(app, ["keys", "create", "team", "--data", str(data)]).exit_code == 0
+    monkeypatch.chdir(tmp_path)
+    assert isinstance(explain("hello", "--config", config, "--key", "team").exception, NotFound)
+    monkeypatch.setenv("DOUANE_DATA", str(data))
+    assert answer(explain("hello", "--config", config, "--key", "team"))["label"]["level"] == "internal"
+    monkeypatch.delenv("DOUANE_DATA")
+    Path(config).write_text(f'{CONFIG}[server]\ndata_dir = "{data}"\n')
+    assert answer(explain("hello", "--config", config, "--key", "team"))["label"]["level"] == "internal"
+
+
+@pytest.mark.parametrize(
+    ("field", "code"),
+    [({"model": "nope"}, "forbidden_route"), ({"api_base": "https://elsewhere.example"}, "unsupported")],
+)
+def test_what_the_gateway_refuses_unread_has_the_same_shape_and_ends_with_1(
+    shell: Shell, config: str, field: dict[str, str], code: str
+) -> None:
+    body = json.dumps({"model": "chat", "messages": [{"role": "user", "content": IBAN}], **field})
+    status, out, err = shell("explain", "--config", config, "--json", text=body)
+    found = json.loads(out)
+    assert (status, err, found["label"], found["candidates"], found["chosen"]) == (1, "", None, [], None)
+    (reason,) = found["reasons"]
+    assert set(reason) == {"code", "rule", "fact", "fix"}
+    assert reason["code"] == code
+
+
+def test_a_key_without_the_route_is_refused(shell: Shell, config: str, data: Path) -> None:
+    place = ("--data", str(data))
+    assert CliRunner().invoke(app, ["keys", "create", "team", "--route", "other", *place]).exit_code == 0
+    body = json.dumps({"model": "chat", "messages": [{"role": "user", "content": "hello"}]})
+    status, out, _ = shell("explain", "--config", config, "--key", "team", *place, text=body)
+    assert (status, [reason["code"] for reason in json.loads(out)["reasons"]]) == (1, ["forbidden_route"])
+
+
+def test_what_is_no_request_body_is_unreadable_input(shell: Shell) -> None:
+    status, out, _ = shell("explain", "--json", text="{broken")
+    assert (status, json.loads(out)["error"]["code"]) == (2, "invalid_request")
+
+
+def test_a_file_that_can_not_be_read_is_wrong_usage(
+    shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     for path in ("absent.json", "."):
-        result = CliRunner().invoke(app, ["explain", path])
-        assert result.exit_code == 2
-        assert "can't be read" in result.output
+        status, out, err = shell("explain", path)
+        assert (status, out) == (2, "")
+        assert "can't be read" in err
+        assert "Fix: " in err
+
+
+def test_a_terminal_is_told_why_a_request_is_refused_unread(capsys: pytest.CaptureFixture[str]) -> None:
+    show_decision(refused(ForbiddenRoute("No [route].", "Use [one].", rule="A key has routes.")))
+    assert capsys.readouterr().out == "Refused: No [route].\nRule: A key has routes.\nFix: Use [one].\n"
 
 
 def test_a_terminal_is_told_each_reason_with_its_fix_and_brackets_are_text(capsys: pytest.CaptureFixture[str]) -> None:
@@ -108,5 +162,6 @@ def test_a_terminal_is_told_each_reason_with_its_fix_and_brackets_are_text(capsy
     shown = capsys.readouterr().out
     assert "restricted {pci}" in shown
     assert shown.count("Zone [/far] is cleared for less.") == 2
+    assert "Rule: r" in shown
     assert "Fix: Add [one]." in shown
     assert "Refused" in shown

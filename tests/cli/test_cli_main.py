@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from rich.console import Console
 
 from douane.cli.main import main
 from douane.cli.render import program, show_table
+
+if TYPE_CHECKING:
+    from conftest import Shell
 
 
 def ended(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int | str | None:
@@ -71,3 +76,46 @@ def test_a_table_loses_nothing_and_folds_no_word_while_there_is_room(width: int)
     if width > 40:
         assert all(word in shown for word in ("smollm2-premises", "[/x]", "tokens", "1,000", "unpriced", "hardware)"))
     assert sum(map(shown.count, "23456789")) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "code"),
+    [
+        (("keys", "create", "taken", "--data", "{data}"), 2, "invalid_request"),
+        (("ledger", "report", "--data", "{absent}"), 2, "not_found"),
+        (("ledger", "verify", "--data", "{empty}"), 3, "overloaded"),
+        (("explain", "--config", "{wrong}"), 2, "configuration"),
+    ],
+)
+def test_an_error_says_rule_fact_and_fix_and_is_the_object_of_http_with_json(
+    shell: Shell, data: Path, tmp_path: Path, arguments: tuple[str, ...], status: int, code: str
+) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / "douane.db").touch()
+    (tmp_path / "wrong").write_text("[server]\nport = 0.5\nhost = 1\n")
+    assert shell("keys", "create", "taken", "--data", str(data)).status == 0
+    places = {name: str(tmp_path / name) for name in ("absent", "empty", "wrong")}
+    words = [word.format(data=data, **places) for word in arguments]
+    plain, ended = shell(*words), shell(*words, "--json")
+    assert (plain.status, ended.status, plain.out, plain.err) == (status, status, "", ended.err)
+    error = json.loads(ended.out)["error"]
+    assert (error["code"], error["douane"]["code"]) == (code, code)
+    for reason in error["douane"].get("problems", [error["douane"]]):
+        assert f"{reason['fact']}\n  Rule: {reason['rule']}\n  Fix: {reason['fix']}\n" in ended.err
+
+
+def test_the_folder_of_the_environment_counts_for_every_command(
+    shell: Shell, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DOUANE_DATA", str(data))
+    assert shell("keys", "create", "zed").status == 0
+    assert [key["name"] for key in json.loads(shell("keys", "list", "--json").out)["keys"]] == ["zed"]
+    assert shell("keys", "revoke", "zed").status == 0
+    assert [shell("ledger", verb).status for verb in ("report", "export", "verify")] == [0, 0, 0]
+    assert shell("keys", "list", "--data", "elsewhere").status == 2
+    assert not Path("douane-data").exists()
+    monkeypatch.delenv("DOUANE_DATA")
+    assert shell("ledger", "report").status == 2
+    Path("douane-data").symlink_to(data)
+    assert shell("ledger", "report").status == 0

@@ -9,6 +9,7 @@ import typer
 
 if TYPE_CHECKING:
     from douane.control.check import Report
+    from douane.core.reason import Reason
 
 
 def check(
@@ -40,9 +41,9 @@ def lines_of(report: Report) -> list[str]:
     """Return a report as lines for a terminal."""
     lines: list[str] = []
     for setting, reason in report.problems:
-        lines += [f"error {setting}".rstrip(), f"  {reason.fact}", f"  Fix: {reason.fix}"]
+        lines += [f"error {setting}".rstrip(), *_told(reason)]
     for warning in report.warnings:
-        lines += [f"warning {warning.code}", f"  {warning.fact}", f"  Fix: {warning.fix}"]
+        lines += [f"warning {warning.code}", *_told(warning)]
     lines += report.summary
     if report.holds:
         lines.append(f"The configuration holds, version {report.version[:12]}.")
@@ -50,3 +51,7 @@ def lines_of(report: Report) -> list[str]:
         count = len(report.problems)
         lines.append(f"The configuration has {count} problem{'s' if count > 1 else ''}.")
     return lines
+
+
+def _told(reason: Reason) -> tuple[str, str, str]:
+    return f"  {reason.fact}", f"  Rule: {reason.rule}", f"  Fix: {reason.fix}"

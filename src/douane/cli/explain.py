@@ -12,7 +12,12 @@ def explain(
     file: Annotated[Path | None, typer.Argument(help="A request body as JSON; standard input without it.")] = None,
     config: Annotated[Path | None, typer.Option(help="The configuration; the demo's without it.")] = None,
     key: Annotated[str | None, typer.Option(help="Explain for this key: its floor, routes and zones.")] = None,
-    data: Annotated[Path | None, typer.Option(help="The data folder that holds the key, if it is a store's.")] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            help="The data folder whose keys and blocks count; DOUANE_DATA's or the configuration's, if it is there."
+        ),
+    ] = None,
     level: Annotated[str, typer.Option(help="A declared level, as `x-douane-level` would.")] = "public",
     compartment: Annotated[list[str] | None, typer.Option(help="A declared compartment; repeatable.")] = None,
     latency: Annotated[str, typer.Option(help="interactive, standard or batch.")] = "standard",
@@ -24,20 +29,36 @@ def explain(
 
     from douane.bootstrap import explain_offline
     from douane.cli.render import opened, show_decision
+    from douane.control.explain import refused
+    from douane.errors import ForbiddenRoute, Unsupported
 
     with opened(file) as source:
         body = source.read()
-    found = explain_offline(
-        body,
-        config_path=str(config) if config is not None else None,
-        data_dir=data,
-        key_name=key,
-        level=level,
-        compartments=tuple(compartment or ()),
-        latency=latency,
-    ).as_dict()
+    try:
+        found = explain_offline(
+            body,
+            config_path=str(config) if config is not None else None,
+            data_dir=data if data is not None else _store(config),
+            key_name=key,
+            level=level,
+            compartments=tuple(compartment or ()),
+            latency=latency,
+        ).as_dict()
+    except (ForbiddenRoute, Unsupported) as error:
+        found = refused(error)
     if as_json or not sys.stdout.isatty():
         print(json.dumps(found, indent=2))
     else:
         show_decision(found)
     raise typer.Exit(0 if found["chosen"] is not None else 1)
+
+
+def _store(config: Path | None) -> Path | None:
+    """Return the data folder that `up` would use with this configuration, where it has a store already."""
+    from douane import config as configuration
+    from douane.adapters.store.directory import database_of
+    from douane.bootstrap import Start, configuration_of, kinds_installed
+
+    start = Start(None if config is None else str(config), demo=True)
+    folder = Path(configuration.data_dir(None, configuration_of(start, kinds_installed())))
+    return folder if database_of(folder).exists() else None

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from douane.cli.place import Data, data_folder
+
 keys = typer.Typer(name="keys", help="Virtual keys: make, list, withdraw.", no_args_is_help=True)
 
-Data = Annotated[Path, typer.Option(help="The data folder of the gateway.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
-_DATA = Path("douane-data")
 
 
 @keys.command()
@@ -33,7 +32,7 @@ def create(
     expires: Annotated[str | None, typer.Option(help="90d, 12h, 2w, or a date.")] = None,
     owner: Annotated[str | None, typer.Option(help="Keys of one owner share caches; its own name without.")] = None,
     admin: Annotated[bool, typer.Option("--admin", help="May use the admin API.")] = False,
-    data: Data = _DATA,
+    data: Data = None,
     as_json: AsJson = False,
 ) -> None:
     """Make a key and print its secret, this once."""
@@ -63,7 +62,7 @@ def create(
         expires,
         admin,
     )
-    secret = make(KeyBook(prepared(data)), SystemClock(), secrets.token_bytes(SECRET_BYTES), wanted)
+    secret = make(KeyBook(prepared(data_folder(data))), SystemClock(), secrets.token_bytes(SECRET_BYTES), wanted)
     if as_json:
         print(json.dumps({"name": name, "secret": secret}, indent=2))
     else:
@@ -72,7 +71,7 @@ def create(
 
 
 @keys.command("list")
-def list_keys(data: Data = _DATA, as_json: AsJson = False) -> None:
+def list_keys(data: Data = None, as_json: AsJson = False) -> None:
     """Show the store's keys."""
     import json
 
@@ -83,7 +82,7 @@ def list_keys(data: Data = _DATA, as_json: AsJson = False) -> None:
     from douane.control.check import money
     from douane.control.keys import listing
 
-    found = listing(KeyBook(existing(data)), SystemClock())
+    found = listing(KeyBook(existing(data_folder(data))), SystemClock())
     if as_json:
         print(json.dumps({"keys": found}, indent=2))
         return
@@ -119,7 +118,7 @@ def _limits(key: Mapping[str, Any], money: Callable[[int], str]) -> str:
 
 @keys.command()
 def revoke(
-    name: Annotated[str, typer.Argument(help="The key's name.")], data: Data = _DATA, as_json: AsJson = False
+    name: Annotated[str, typer.Argument(help="The key's name.")], data: Data = None, as_json: AsJson = False
 ) -> None:
     """Withdraw a key for good; a running gateway refuses it within a second."""
     import json
@@ -129,5 +128,5 @@ def revoke(
     from douane.adapters.store.key_book import KeyBook
     from douane.control.keys import revoke as withdraw
 
-    withdraw(KeyBook(existing(data)), SystemClock(), name)
+    withdraw(KeyBook(existing(data_folder(data))), SystemClock(), name)
     print(json.dumps({"name": name, "state": "revoked"}, indent=2) if as_json else f"Key {name} is revoked.")

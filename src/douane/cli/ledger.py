@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from douane.cli.place import Data, data_folder
+
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from douane.adapters.store.sqlite_reads import SqliteReads
 
 ledger = typer.Typer(name="ledger", help="Usage and cost; exports; verification.", no_args_is_help=True)
 
-Data = Annotated[Path, typer.Option(help="The data folder of the gateway.")]
 Since = Annotated[str | None, typer.Option("--from", help="From this date or time on (UTC), as 2026-11-01.")]
 Until = Annotated[str | None, typer.Option("--to", help="Up to this date or time, not included.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
-_DATA = Path("douane-data")
 
 
 class ExportFormat(StrEnum):
@@ -25,19 +26,19 @@ class ExportFormat(StrEnum):
     JSONL = "jsonl"
 
 
-def _open(data: Path, since: str | None, until: str | None) -> tuple[SqliteReads, int, int]:
+def _open(data: Path | None, since: str | None, until: str | None) -> tuple[SqliteReads, int, int]:
     from douane.adapters.store.directory import existing
     from douane.adapters.store.sqlite_reads import SqliteReads
     from douane.control.ledger_report import FOREVER_US, time_us
 
     since_us = 0 if since is None else time_us(since, "--from")
     until_us = FOREVER_US if until is None else time_us(until, "--to")
-    return SqliteReads(existing(data)), since_us, until_us
+    return SqliteReads(existing(data_folder(data))), since_us, until_us
 
 
 @ledger.command()
 def report(
-    data: Data = _DATA,
+    data: Data = None,
     since: Since = None,
     until: Until = None,
     by: Annotated[
@@ -63,7 +64,7 @@ def report(
 @ledger.command()
 def export(
     form: Annotated[ExportFormat, typer.Option("--format", help="csv or jsonl.")] = ExportFormat.JSONL,
-    data: Data = _DATA,
+    data: Data = None,
     since: Since = None,
     until: Until = None,
 ) -> None:
@@ -79,8 +80,8 @@ def export(
 
 
 @ledger.command()
-def verify(data: Data = _DATA, as_json: AsJson = False) -> None:
-    """Walk the chain and add everything up again. Exit 0 where all agrees, 1 where the ledger is broken."""
+def verify(data: Data = None, as_json: AsJson = False) -> None:
+    """Walk the chain; compare every sum and row with it. Exit 0 where all agrees, 1 where the ledger is broken."""
     import json
 
     from douane.control.ledger_verify import verify as examine
@@ -93,7 +94,7 @@ def verify(data: Data = _DATA, as_json: AsJson = False) -> None:
         for head in found["heads"]:
             print(f"Chain {head['chain']}: {head['records']} records, head {head['hash']}")
         for reason in found["reasons"]:
-            print(f"{reason['fact']}\n  Fix: {reason['fix']}")
+            print(f"{reason['fact']}\n  Rule: {reason['rule']}\n  Fix: {reason['fix']}")
         print(f"The ledger is {found['verdict']}.")
     raise typer.Exit(0 if found["verdict"] == "sound" else 1)
 

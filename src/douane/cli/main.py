@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from itertools import takewhile
 
 import typer
 
@@ -39,13 +40,12 @@ def version() -> None:
 
 
 def main() -> None:
-    """Run a command. Errors of ours are printed as problem and fix: status 3 where an outside thing failed, else 2."""
+    """Run a command. Status 3 where an outside thing failed, else 2 for an error of ours.
+
+    It is told as problem, rule and fix on standard error; with `--json` also as the object of an HTTP body.
+    """
     try:
         app()
-    except ConfigurationErrors as errors:
-        for error in errors.problems:
-            _print_error(error)
-        sys.exit(2)
     except DouaneError as error:
         _print_error(error)
         sys.exit(3 if isinstance(error, _OUTSIDE) else 2)
@@ -57,5 +57,10 @@ def main() -> None:
 
 
 def _print_error(error: DouaneError) -> None:
-    where = f"{error.param}: " if error.param else ""
-    print(f"douane: {where}{error.problem}\n  Fix: {error.fix}", file=sys.stderr)
+    for each in error.problems if isinstance(error, ConfigurationErrors) else (error,):
+        where = f"{each.param}: " if each.param else ""
+        print(f"douane: {where}{each.problem}\n  Rule: {each.rule}\n  Fix: {each.fix}", file=sys.stderr)
+    if "--json" in takewhile(lambda word: word != "--", sys.argv[1:]):
+        from douane.wire.error_body import error_body
+
+        print(error_body(error).decode())

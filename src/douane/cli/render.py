@@ -9,11 +9,12 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import typer
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+
+from douane.errors import InvalidRequest
 
 _WIDE = 400
 """Columns of what is no terminal: a line there is a line."""
@@ -67,19 +68,31 @@ def program() -> str:
 
 
 def opened(path: Path | None) -> AbstractContextManager[BinaryIO]:
-    """Open a file, or standard input for None or `-`; one that can't be opened is wrong usage."""
+    """Open a file, or standard input for None or `-`. Raises InvalidRequest where it can't be opened."""
     if path is None or str(path) == "-":
         return nullcontext(sys.stdin.buffer)
     try:
         return path.open("rb")
     except OSError as error:
-        raise typer.BadParameter(f"{path} can't be read: {error.strerror}.") from error
+        raise InvalidRequest(
+            f"`{path}` can't be read: {error.strerror}.",
+            "Name a file that can be read, or give the text on standard input.",
+            rule="Input is a file or standard input.",
+        ) from error
+
+
+def told(reason: Mapping[str, str]) -> str:
+    """Return a reason as lines: the fact, the rule that it breaks, what helps."""
+    return f"{reason['fact']}\nRule: {reason['rule']}\nFix: {reason['fix']}"
 
 
 def show_decision(found: Mapping[str, Any]) -> None:
-    """Print an explanation: the label with its reasons, then each candidate."""
+    """Print an explanation: the label with its reasons, then each candidate; or why the gateway refuses it unread."""
     out = console()
     label = found["label"]
+    if label is None:
+        out.print(escape("\n".join(f"Refused: {told(reason)}" for reason in found["reasons"])))
+        return
     marks = f" {{{', '.join(label['compartments'])}}}" if label["compartments"] else ""
     out.print(f"Label: [bold]{escape(label['level'] + marks)}[/bold]")
     for reason in found["reasons"]:
@@ -87,7 +100,7 @@ def show_decision(found: Mapping[str, Any]) -> None:
     rows = []
     for candidate in found["candidates"]:
         sign = "->" if candidate["deployment"] == found["chosen"] else ("ok" if candidate["allowed"] else "no")
-        why = "\n".join(f"{reason['fact']}\nFix: {reason['fix']}" for reason in candidate["reasons"])
+        why = "\n".join(told(reason) for reason in candidate["reasons"])
         rows.append((sign, candidate["deployment"], candidate["zone"], why))
     show_table(out, ("", "deployment", "zone", "why not"), rows, flexible=("why not",))
     if found["chosen"] is None:

@@ -14,7 +14,7 @@ from douane.core.traffic.latency import Condition
 from douane.core.traffic.routing import Candidate, Decision, Question, Wish, decide, find_route
 from douane.core.traffic.snapshot import Key, Snapshot
 from douane.detect.scanner import Scanner
-from douane.errors import InvalidRequest, Unsupported
+from douane.errors import ForbiddenRoute, InvalidRequest, Unsupported
 from douane.ports import Clock
 from douane.wire.call import Ask
 from douane.wire.kinds.kind import Kind
@@ -82,6 +82,11 @@ def explain(
         0.0,
     )
     return Explanation(classified, _with_fields(decide(question), ask, snapshot, kinds))
+
+
+def refused(error: ForbiddenRoute | Unsupported) -> dict[str, Any]:
+    """Return the JSON shape for a request that the gateway refuses before it looks for a label."""
+    return {"label": None, "reasons": [reason_of(error).as_dict()], "candidates": [], "chosen": None}
 
 
 def parse_any(body: bytes) -> Ask:
