@@ -30,19 +30,30 @@ def test_a_file_is_classified_and_named(tmp_path):
     assert found["findings"][0]["pointer"] == "/messages/0/content"
 
 
-def test_lines_give_lines_and_status_0_whatever_they_hold(tmp_path):
+def test_lines_give_lines_and_status_0_whatever_their_labels(tmp_path):
+    file = tmp_path / "texts.jsonl"
+    file.write_text('{"id": "a", "text": "TLP:CLEAR"}\n\n{"id": "c", "text": "TLP:RED"}\n')
+    result = classify("--jsonl", str(file))
+    lines = [json.loads(line) for line in result.stdout.splitlines()]
+    assert (result.exit_code, [line["level"] for line in lines]) == (0, ["public", "restricted"])
+
+
+def test_lines_that_can_not_be_read_end_with_2_after_the_last(tmp_path):
     file = tmp_path / "texts.jsonl"
     file.write_text('{"id": "a", "text": "TLP:CLEAR"}\nnonsense\n{"id": "c", "text": "TLP:RED"}\n')
     result = classify("--jsonl", str(file))
     lines = [json.loads(line) for line in result.stdout.splitlines()]
-    assert result.exit_code == 0
+    assert result.exit_code == 2
     assert [(line["id"], line.get("level")) for line in lines] == [("a", "public"), (None, None), ("c", "restricted")]
     assert lines[2]["compartments"] == ["tlp-red"]
 
 
-def test_what_can_not_be_opened_and_two_inputs_are_wrong_usage(tmp_path):
-    assert classify(str(tmp_path / "missing")).exit_code == 2
-    assert classify(str(tmp_path / "a"), "--jsonl", str(tmp_path / "b")).exit_code == 2
+def test_what_can_not_be_opened_and_two_inputs_are_wrong_usage(shell, tmp_path):
+    for wrong in ([str(tmp_path / "missing")], [str(tmp_path / "a"), "--jsonl", str(tmp_path / "b")]):
+        status, out, err = shell("classify", *wrong, "--json")
+        assert (status, json.loads(out)["error"]["code"]) == (2, "invalid_request")
+        assert "Rule: " in err
+        assert "Fix: " in err
 
 
 def test_the_policy_of_a_configuration_counts(tmp_path):

@@ -32,10 +32,52 @@ def test_a_json_object_is_read_as_a_body_with_pointers(scanner):
     assert finding["pointer"] == "/messages/0/content"
 
 
-@pytest.mark.parametrize("text", ["{not json %s", '{"a": 1, "a": "%s"}', "[1, 2] and %s", '"%s"', "%s"])
-def test_what_is_no_strict_json_is_read_whole_as_text(scanner, text):
-    (finding,) = classify_text((text % IBAN).encode(), scanner, POLICY)["findings"]
-    assert finding["pointer"] == ""
+@pytest.mark.parametrize(
+    "text", ["{not json %s", "[1, 2] and %s", '[1] see "%s"', "[note] C:\\tmp %s", '"%s"', "%s", "{%s}", "[%s"]
+)
+def test_what_is_no_json_is_read_whole_as_text(scanner, text):
+    found = classify_text((text % IBAN).encode(), scanner, POLICY)
+    (finding,) = found["findings"]
+    assert (finding["pointer"], found["level"]) == ("", "confidential")
+
+
+def test_prose_in_brackets_is_public(scanner):
+    for text in ("[1] see notes", "{ curly } prose", '[2026-11-23] user "bob" came', "[", "{"):
+        assert classify_text(text.encode(), scanner, POLICY)["level"] == "public"
+
+
+ESCAPED = "\\u0042E68 5390 0754 7034"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f'{{"a": 1, "a": 2, "c": "{ESCAPED}"}}',
+        f'{{"c": "{ESCAPED}"',
+        f'{{"c": "{ESCAPED}"}} trailing',
+        f'{{"c": "{ESCAPED}"}}\n{{"c": "{ESCAPED}"}}\n',
+        f'[1, "{ESCAPED}"',
+        f'[["{ESCAPED}"], 1e400]',
+        f'[{{"c": "{ESCAPED}"}},]',
+        '{"a": 1, "a": 2, "content": [{"type": "image_url", "image_url": {"url": "https://x.example/y.png"}}]}',
+        "[1, 99999999999999999999999999]",
+        "[" * 70 + "1" + "]" * 70,
+    ],
+)
+def test_what_is_like_json_and_not_strict_counts_as_unread(scanner, text):
+    found = classify_text(text.encode(), scanner, POLICY)
+    assert found["level"] == "restricted"
+    assert ("UNREADABLE", "json") in [(one["type"], one["detail"]) for one in found["findings"]]
+
+
+def test_what_a_scan_of_the_text_finds_stands_beside_what_is_unread(scanner):
+    found = classify_text(f'{{"a": 1, "a": "{IBAN}"}}'.encode(), scanner, POLICY)
+    assert [one["type"] for one in found["findings"]] == ["UNREADABLE", "IBAN"]
+
+
+def test_a_byte_order_mark_hides_no_body(scanner):
+    found = classify_text(f'\ufeff{{"content": "{ESCAPED}"}}'.encode(), scanner, POLICY)
+    assert [one["pointer"] for one in found["findings"]] == ["/content"]
 
 
 def test_text_that_is_not_utf_8_is_refused_without_a_quote(scanner):
@@ -63,8 +105,8 @@ def test_a_broken_line_gives_an_error_and_the_others_go_on(scanner):
     assert [(a["id"], a.get("level")) for a in answers] == [
         ("a", "internal"),
         (None, None),
-        (None, None),
-        (None, None),
+        ("b", None),
+        ("c", None),
         (None, None),
         (7, "public"),
     ]

@@ -21,7 +21,7 @@ def classify(
     ] = False,
     config: Annotated[Path | None, typer.Option(help="The configuration whose policy counts.")] = None,
 ) -> None:
-    """Classify a text or a request body: label, reasons, findings. Ends with 0 whatever the label."""
+    """Classify a text or a request body. Exit 0 whatever the label, 2 where the text or a line can't be read."""
     import sys
 
     import orjson
@@ -31,19 +31,24 @@ def classify(
     from douane.config import detector_rules
     from douane.control.classify import classify_lines, classify_text
     from douane.detect.scanner import Scanner
+    from douane.errors import InvalidRequest
 
     del no_meaning  # every layer there is reads patterns; the answer's `layers` names them
     if file is not None and jsonl is not None:
-        raise typer.BadParameter("Give one of FILE and --jsonl.")
+        raise InvalidRequest(
+            "There are two inputs, FILE and --jsonl.", "Give one of them.", rule="One input is read.", param="--jsonl"
+        )
     start = Start(str(config) if config is not None else None)
     policy = configuration_of(start, kinds_installed()).snapshot.policy
     scanner = Scanner(detector_rules())
     if jsonl is not None:
+        unread = False
         with opened(jsonl) as lines:
             for answer in classify_lines(lines, scanner, policy):
                 sys.stdout.buffer.write(orjson.dumps(answer) + b"\n")
+                unread = unread or "error" in answer
         sys.stdout.buffer.flush()
-        return
+        raise typer.Exit(2 if unread else 0)
     with opened(file) as source:
         found = classify_text(source.read(), scanner, policy, id=str(file) if file is not None else None)
     if as_json or not sys.stdout.isatty():

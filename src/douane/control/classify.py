@@ -1,14 +1,19 @@
 """Classify texts and request bodies without sending them: label, reasons, findings.
 
 A text that is a JSON object or array is read as a request body, and its findings have pointers into it; any other text
-is one leaf. Of a file of lines, each line stands by itself: one that can't be read yields an error, the others go on.
+is one leaf. What is like JSON and yet no body that every parser reads alike is scanned as the text that it is, and
+counts as unread beside (law 2): its escapes and its images are not looked into.
+Of a file of lines, each line stands by itself: one that can't be read yields an error, the others go on.
 No key floor is applied. Values are never shown, only where they stand.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
+
+import orjson
 
 from douane.core.finding import Finding, Inspection
 from douane.core.reason import reason_of
@@ -16,10 +21,14 @@ from douane.core.traffic.classification import Classified, classify
 from douane.core.traffic.snapshot import Policy
 from douane.detect.scanner import Scanner
 from douane.errors import DouaneError, InvalidRequest, TooLarge
-from douane.wire.strict_json import parse
+from douane.wire.strict_json import MAX_WEIGHT, is_too_heavy, parse
 
 LONGEST_TEXT_BYTES: Final = 64 * 1024 * 1024
 LONGEST_LINE_BYTES: Final = 16 * 1024 * 1024
+_BOM: Final = b"\xef\xbb\xbf"
+_STRING_FIRST: Final = re.compile(rb'[\[{\s]*"')
+_LINE_FIX: Final = 'Write each line as {"id": "...", "text": "..."}.'
+_UNREAD: Final = Finding("UNREADABLE", "", 0, 0, 1.0, "strict-json", "json")
 
 
 def classify_text(data: bytes, scanner: Scanner, policy: Policy, *, id: str | None = None) -> dict[str, Any]:
@@ -28,7 +37,11 @@ def classify_text(data: bytes, scanner: Scanner, policy: Policy, *, id: str | No
         raise TooLarge(
             f"The text has {len(data)} bytes; at most {LONGEST_TEXT_BYTES} are read at once.", "Classify it in parts."
         )
-    return _answer(id, _body_or_text(data), scanner, policy)
+    value, unread = _body_or_text(data)
+    inspection = scanner.scan(value)
+    if unread:
+        inspection = inspection._replace(findings=(_UNREAD, *inspection.findings))
+    return as_dict(id, classify(inspection, policy), inspection)
 
 
 def classify_lines(lines: Iterable[bytes], scanner: Scanner, policy: Policy) -> Iterator[dict[str, Any]]:
@@ -36,20 +49,44 @@ def classify_lines(lines: Iterable[bytes], scanner: Scanner, policy: Policy) -> 
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
+        id = None
         try:
-            id, text = _line(line, number)
+            row = _row(line, number)
+            id = _id(row, number)
+            text = _text(row, number)
         except DouaneError as error:
-            yield {"id": None, "line": number, "error": reason_of(error).as_dict()}
+            yield {"id": id, "line": number, "error": reason_of(error).as_dict()}
             continue
-        yield _answer(id, text, scanner, policy)
+        inspection = scanner.scan(text)
+        yield as_dict(id, classify(inspection, policy), inspection)
 
 
-def _body_or_text(data: bytes) -> Any:
-    if data.lstrip()[:1] in (b"{", b"["):
-        try:
-            return parse(data.strip())
-        except InvalidRequest:  # no strict JSON: it is read whole, as the text that it is
-            pass
+def _body_or_text(data: bytes) -> tuple[Any, bool]:
+    """Return what to scan, and whether there may be more in it than a scan of the text reads."""
+    text = data.strip().removeprefix(_BOM).lstrip()
+    if text[:1] not in (b"{", b"["):
+        return _decoded(data), False
+    try:
+        return parse(text), False
+    except InvalidRequest:
+        return _decoded(data), _is_like_json(text)
+
+
+def _is_like_json(text: bytes) -> bool:
+    """Tell whether a text in brackets that is no strict JSON is meant to be JSON all the same, and not prose.
+
+    Some parser takes it, or it is one or more values that are cut off or joined: a string comes first, or an escape.
+    """
+    if is_too_heavy(text, MAX_WEIGHT):
+        return True
+    try:
+        orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return _STRING_FIRST.match(text) is not None or (b'"' in text and b"\\" in text)
+    return True
+
+
+def _decoded(data: bytes) -> str:
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -58,33 +95,36 @@ def _body_or_text(data: bytes) -> Any:
         ) from error
 
 
-def _line(line: bytes, number: int) -> tuple[str | int | None, Any]:
+def _row(line: bytes, number: int) -> dict[str, Any]:
     if len(line) > LONGEST_LINE_BYTES:
         raise TooLarge(
             f"Line {number} has {len(line)} bytes; at most {LONGEST_LINE_BYTES} are read.", "Classify it in parts."
         )
     row = parse(line.strip())
-    if type(row) is not dict or "text" not in row or type(row["text"]) not in (str, dict, list):
-        raise InvalidRequest(
-            f"Line {number} has no `text` that is a string or a body.",
-            'Write each line as {"id": "...", "text": "..."}.',
-            rule="A line is an object with `id` and `text`.",
-            param="text",
-        )
+    if type(row) is not dict:
+        raise _no_line(f"Line {number} is no object.", _LINE_FIX, None)
+    return row
+
+
+def _id(row: Mapping[str, Any], number: int) -> str | int | None:
     id = row.get("id")
-    if not (id is None or (type(id) in (str, int) and len(str(id)) <= 256)):
-        raise InvalidRequest(
-            f"Line {number} has an `id` that is no string or whole number of at most 256 characters.",
-            "Give each line a short `id`.",
-            rule="A line is an object with `id` and `text`.",
-            param="id",
-        )
-    return id, row["text"]
+    if id is None or (type(id) in (str, int) and len(str(id)) <= 256):
+        return id
+    raise _no_line(
+        f"Line {number} has an `id` that is no string or whole number of at most 256 characters.",
+        "Give each line a short `id`.",
+        "id",
+    )
 
 
-def _answer(id: str | int | None, value: Any, scanner: Scanner, policy: Policy) -> dict[str, Any]:
-    inspection = scanner.scan(value)
-    return as_dict(id, classify(inspection, policy), inspection)
+def _text(row: Mapping[str, Any], number: int) -> Any:
+    if type(row.get("text")) in (str, dict, list):
+        return row["text"]
+    raise _no_line(f"Line {number} has no `text` that is a string or a body.", _LINE_FIX, "text")
+
+
+def _no_line(problem: str, fix: str, param: str | None) -> InvalidRequest:
+    return InvalidRequest(problem, fix, rule="A line is an object with `id` and `text`.", param=param)
 
 
 def as_dict(id: str | int | None, classified: Classified, inspection: Inspection) -> dict[str, Any]:
