@@ -10,7 +10,7 @@ import asyncio
 import os
 import secrets
 import sys
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack, closing
 from dataclasses import dataclass, replace
 from importlib.metadata import entry_points
@@ -49,6 +49,9 @@ from douane.wire.kinds import registry
 from douane.wire.kinds.kind import Kind
 
 ENGINE = ServerSettings(alias=SMOLLM2.id)
+_RELOAD = "A reload drops no request and waits for nothing."
+_UNTIL_RESTART = ("host", "port", "data_dir")
+"""What of `[server]` holds from start to end. Every other setting there is a bound of the edge's."""
 _LOG_PERIOD_S = 0.1
 _KEYS_PERIOD_S = 1.0
 
@@ -115,6 +118,8 @@ class House:
         self.telemetry = Counts(self.clock, _to_stderr if start.log else None)
         self.start = start
         self.first_key: str | None = None
+        self.take_bounds: Callable[[config.ServerSettings], None] = lambda _server: None
+        """How whoever listens takes the bounds of a reload: at once, or by an exception and not at all."""
         self._exits = AsyncExitStack()
         self._budgets_loaded: dict[str, tuple[str, str]] = {}
         self._reloading = asyncio.Lock()
@@ -218,29 +223,36 @@ class House:
 
     async def _reload(self) -> str:
         fresh = configuration_of(self.start, self.kinds)
-        added = [
-            d.name for d in fresh.snapshot.deployments.values() if d.kind == "embedded" and d.name not in self.engines
-        ]
-        if added:
-            raise ConfigurationErrors(
-                tuple(
-                    ConfigurationError(
-                        f"Deployment `{name}` needs an engine of its own, which a reload does not start.",
-                        "Restart Douane.",
-                        rule="A reload drops no request and waits for nothing.",
-                        param=f"deployments.{name}",
-                    )
-                    for name in added
-                )
-            )
+        if problems := tuple(self._needing_restart(fresh)):
+            raise ConfigurationErrors(problems)
         snapshot = self._with_engines(fresh.snapshot)
         spent = await self._spent_before(snapshot.keys.values(), snapshot.rates)
+        self.take_bounds(fresh.server)
         self._keep_budgets(spent)
         self.configuration = fresh
         self.snapshots.swap(snapshot)
         version = snapshot.version
         self.telemetry.note("reload", version=version)
         return version
+
+    def _needing_restart(self, fresh: config.Configuration) -> Iterator[ConfigurationError]:
+        """Tell what a configuration asks for that a reload does not do."""
+        for deployment in fresh.snapshot.deployments.values():
+            if deployment.kind == "embedded" and deployment.name not in self.engines:
+                yield ConfigurationError(
+                    f"Deployment `{deployment.name}` needs an engine of its own, which a reload does not start.",
+                    "Restart Douane.",
+                    rule=_RELOAD,
+                    param=f"deployments.{deployment.name}",
+                )
+        for setting in _UNTIL_RESTART:
+            if getattr(fresh.server, setting) != getattr(self.configuration.server, setting):
+                yield ConfigurationError(
+                    f"`server.{setting}` has changed, which needs a restart.",
+                    "Restart Douane, or set it back.",
+                    rule=_RELOAD,
+                    param=f"server.{setting}",
+                )
 
     # --- what runs beside the requests -------------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from edge_harness import GET, HOSTS, Echo, Script, answers, post, run, serving, 
 
 from douane.errors import ConfigurationError, PortTaken
 from douane.http.app import Application, reading_page
-from douane.http.hosts import KnownHosts, host_name
+from douane.http.hosts import KnownHosts, host_name, way_to
 from douane.http.server import Server, probe_address, serve
 from douane.http.settings import EdgeSettings
 from douane.wire.head import STOPPING, Body, Head, Sink
@@ -271,3 +271,41 @@ def test_a_body_is_given_to_a_mounted_application_whole_and_its_bound_holds_ther
             assert (answer.status, answer.error["code"]) == (413, "too_large")
 
     run(scenario)
+
+
+# --- the name that is printed
+
+
+@pytest.mark.parametrize(
+    ("bound", "hosts", "name"),
+    [
+        ("127.0.0.1", ("127.0.0.1", "localhost"), "127.0.0.1"),
+        ("127.0.0.1", ("localhost", "127.0.0.1"), "127.0.0.1"),
+        ("127.0.0.1", ("LocalHost:8080",), "localhost"),
+        ("127.0.0.1", ("llm.test",), "llm.test"),
+        ("0.0.0.0", ("127.0.0.1", "localhost"), "127.0.0.1"),
+        ("0.0.0.0", ("llm.test", "localhost"), "localhost"),
+        ("0.0.0.0", ("llm.test", "10.0.0.5"), "10.0.0.5"),
+        ("0.0.0.0", ("0.0.0.0",), "0.0.0.0"),
+        ("0.0.0.0", ("::1",), None),
+        ("::", ("127.0.0.1", "localhost"), "localhost"),
+        ("::", ("127.0.0.1", "[::1]", "localhost"), "::1"),
+        ("::", ("127.0.0.1",), None),
+        ("::1", ("127.0.0.1", "localhost"), "localhost"),
+        ("10.0.0.5", ("127.0.0.1", "localhost"), None),
+        ("10.0.0.5", ("127.0.0.1", "llm.test"), "llm.test"),
+        ("10.0.0.5", ("llm.test", "10.0.0.5"), "10.0.0.5"),
+        ("fe80::1%eth0", ("llm.test",), "llm.test"),
+    ],
+)  # fmt: skip
+def test_the_name_that_leads_to_a_listener_is_one_that_it_answers(
+    bound: str, hosts: tuple[str, ...], name: str | None
+) -> None:
+    assert way_to(bound, hosts) == name
+    if name is not None:
+        assert (f"[{name}]:1" if ":" in name else f"{name}:1").encode() in KnownHosts(hosts)
+
+
+def test_a_port_of_a_known_host_is_ignored() -> None:
+    known = KnownHosts(("LocalHost:8080", "[::1]:8080", "fe80::2"))
+    assert all(field in known for field in (b"localhost", b"localhost:1", b"[::1]", b"[fe80:0::2]:80"))

@@ -120,17 +120,25 @@ MappedLabelIn = Annotated[MappedLabel, BeforeValidator(_label, json_schema_input
 
 
 class Server(Settings):
-    """Where the gateway listens, and what it bears."""
+    """Where the gateway listens, and what it bears.
 
-    host: Annotated[str, Field(pattern=HOST)] = Field(default="127.0.0.1", description="Address to listen on.")
-    port: int = Field(default=8080, ge=0, le=65_535, description="Port to listen on; 0 takes a free one.")
+    A reload refuses another `host`, `port` or `data_dir`; the others hold for what begins after it.
+    """
+
+    host: Annotated[str, Field(pattern=HOST)] = Field(
+        default="127.0.0.1", description="Address to listen on; needs a restart."
+    )
+    port: int = Field(
+        default=8080, ge=0, le=65_535, description="Port to listen on; 0 takes a free one; needs a restart."
+    )
     hosts: list[Annotated[str, Field(pattern=HOST)]] = Field(
         default=["127.0.0.1", "localhost"], min_length=1, max_length=256,
         description="Host names that are answered; the port is ignored.",
     )  # fmt: skip
     data_dir: PathText | None = Field(
         default=None,
-        description="Folder of the ledger and the key store; relative to this file. `--data` and DOUANE_DATA win.",
+        description="Folder of the ledger and the key store; relative to this file. `--data` and DOUANE_DATA win. "
+        "Needs a restart.",
     )
     max_body_bytes: int = Field(
         default=8 * 1024 * 1024,

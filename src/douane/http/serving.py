@@ -18,6 +18,7 @@ from douane.config import ServerSettings
 from douane.errors import ConfigurationErrors, DouaneError
 from douane.http.admin_house import admin_of
 from douane.http.app import Application, Probe, reading_page
+from douane.http.hosts import is_local, known_name, way_to
 from douane.http.response import Page
 from douane.http.server import Address, probe_address, serve
 from douane.http.settings import EdgeSettings
@@ -37,8 +38,10 @@ def run_house(start: Start, *, host: str | None, port: int | None, program: str 
         house = await House.open(start, say=_say, before_start=can_listen)
         try:
             settings = edge_settings(house.configuration.server, host, port)
+            app = application(house, settings)
+            house.take_bounds = lambda server: app.apply(edge_settings(server, host, port))
             await serve(
-                application(house, settings),
+                app,
                 settings,
                 on_ready=lambda addresses: _ready(house, addresses, program),
                 reload=lambda: _reload(house),
@@ -126,20 +129,38 @@ def _say(line: str) -> None:
 
 def welcome(house: House, addresses: Sequence[Address], program: str) -> list[str]:
     """Return what is printed once the house serves: where, with which configuration, keys, and what to try."""
-    host, port = addresses[0]
-    shown = f"[{host}]" if ":" in host else host
-    base = f"http://{shown}:{port}"
+    hosts = house.configuration.server.hosts
+    bound, port = next((each for each in addresses if way_to(each[0], hosts) is not None), addresses[0])
+    name = way_to(bound, hosts) or bound
+    base = f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
     lines = [
         f"Douane {__version__} is up: {base}/v1 (health {base}/healthz, metrics {base}/metrics)",
         f"Configuration {house.configuration.source}, version {house.snapshots.current().version[:12]}; "
         f"ledger {house.directory.database}",
     ]
     lines += [f"Warning: {w.fact} {w.fix}" for w in house.configuration.warnings]
+    lines += host_warnings(bound, hosts)
     if house.snapshots.current().policy.allow_unchecked:
         lines.append("Warning: `policy.allow_unchecked` is on: deployments whose weights nobody checked may serve.")
     lines += _key_lines(house, program)
     lines += _things_to_try(house, base, program)
     return lines
+
+
+def host_warnings(bound: str, hosts: Sequence[str]) -> list[str]:
+    """Warn of requests that reach the gateway and are refused for the name that they call it by."""
+    names = ", ".join(hosts)
+    if way_to(bound, hosts) is None:
+        return [
+            f"Warning: `server.hosts` ({names}) names nothing that leads to {bound}: what calls it so is refused."
+            " Add the name or address that clients use."
+        ]
+    if not is_local(bound) and all(is_local(known_name(host) or "") for host in hosts):
+        return [
+            f"Warning: `server.hosts` ({names}) names this machine alone: what calls it otherwise is refused."
+            " Add the name or address that clients use."
+        ]
+    return []
 
 
 def _key_lines(house: House, program: str) -> list[str]:
