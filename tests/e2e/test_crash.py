@@ -126,8 +126,9 @@ def test_a_gateway_that_is_told_to_stop_settles_what_it_has_to_cut(tmp_path: Pat
             assert running.wait_gone() == 0
             data = running.data
     for heard in answers:
-        assert not (heard.status == 200 and heard.whole)
         assert b"[DONE]" not in heard.raw
+        assert b'"code":"overloaded"' in heard.raw, "who is still there is told, in a stream too"
+    assert sorted(heard.status for heard in answers) == [200] * 10 + [503] * 10
     book = LedgerBook.read(data)
     assert (book.open, book.not_settled_once, book.sums_apart()) == (0, 0, 0)
     assert book.states == {"partial": 10, "failed": 10}
