@@ -42,7 +42,15 @@ from douane.core.traffic.limits import period_of, period_start_us
 from douane.core.traffic.routing import Wish
 from douane.core.traffic.snapshot import Key, Rates, Snapshot
 from douane.detect.scanner import Scanner
-from douane.errors import ConfigurationError, ConfigurationErrors, InvalidRequest, NotFound, StoreFailed
+from douane.errors import (
+    ConfigurationError,
+    ConfigurationErrors,
+    DouaneError,
+    EngineFailed,
+    InvalidRequest,
+    NotFound,
+    StoreFailed,
+)
 from douane.gateway.conditions import ConditionBook
 from douane.gateway.pipeline import Gateway, Shell
 from douane.wire.kinds import registry
@@ -312,12 +320,19 @@ class House:
             if key.budget is not None:
                 self._budgets_loaded[key.name] = (key.budget.currency, key.budget.per)
 
-    def readiness(self) -> str | None:
+    def readiness(self) -> DouaneError | None:
         """Return why the gateway should get no traffic now, or None."""
         if self.ledger.failure is not None:
-            return self.ledger.failure.problem
+            return self.ledger.failure
         down = [name for name, engine in self.engines.items() if not engine.ready]
-        return f"The engine of deployment `{down[0]}` is not ready." if down else None
+        if not down:
+            return None
+        return EngineFailed(
+            f"The engine of deployment `{down[0]}` is not ready.",
+            "Wait until it is started again; the log and `douane doctor` tell why where it stays so.",
+            rule="A gateway gets traffic while its ledger commits and its engines answer.",
+            retry_after_s=1.0,
+        )
 
     async def close(self) -> None:
         """End everything in the reverse order of its start."""

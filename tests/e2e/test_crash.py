@@ -83,7 +83,8 @@ def while_full(running: Running, beside: Beside, far: HostileServer) -> None:
                 heard = ask(text, stream=stream)
                 assert (heard.status, heard.json["error"]["code"]) == (503, "overloaded")
     assert len(far.received) == 1, "nothing left the premises that could not be written"
-    assert beside.run(talk(port, get("/readyz"))).status == 503
+    told = beside.run(talk(port, get("/readyz")))
+    assert (told.status, told.json["error"]["code"]) == (503, "overloaded")
     limit_files(writer, resource.RLIM_INFINITY)
 
     async def until_it_serves() -> None:

@@ -63,9 +63,10 @@ class _Doings:
         snapshot = house.snapshots.current()
         blocked = await asyncio.to_thread(house.key_book.blocked)
         conditions = house.conditions.all()
+        failure = house.readiness()
         return {
-            "ready": house.readiness() is None,
-            "problem": house.readiness(),
+            "ready": failure is None,
+            "problem": None if failure is None else failure.problem,
             "configuration": {"source": house.configuration.source, "version": snapshot.version},
             "routes": sorted(snapshot.routes),
             "deployments": [

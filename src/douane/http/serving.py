@@ -17,9 +17,9 @@ from douane.bootstrap import House, Start
 from douane.config import ServerSettings
 from douane.errors import ConfigurationErrors, DouaneError
 from douane.http.admin_house import admin_of
-from douane.http.app import Application, Probe, reading_page
+from douane.http.app import Application, Probe, fresh_request_id, reading_page
 from douane.http.hosts import is_local, known_name, way_to
-from douane.http.response import Page
+from douane.http.response import Page, error_page
 from douane.http.server import Address, probe_address, serve
 from douane.http.settings import EdgeSettings
 from douane.wire.head import Head
@@ -95,10 +95,11 @@ def probes(house: House) -> dict[str, Probe]:
     def alive(_head: Head) -> Page:
         return reading_page(200, b"application/json", b'{"status":"ok"}')
 
-    def ready(_head: Head) -> Page:
-        problem = house.readiness()
-        body = {"status": "ready"} if problem is None else {"status": "not ready", "problem": problem}
-        return reading_page(200 if problem is None else 503, b"application/json", orjson.dumps(body))
+    def ready(head: Head) -> Page:
+        failure = house.readiness()
+        if failure is None:
+            return reading_page(200, b"application/json", b'{"status":"ready"}')
+        return error_page(failure, fresh_request_id(), head.path)
 
     def metrics(_head: Head) -> Page:
         gauges = {
