@@ -1,4 +1,4 @@
-"""Find where detectors should look: all probes in one pass over the joined leaves.
+"""Find where detectors should look: all probes at once over the joined leaves.
 
 A probe is a cheap pattern that ends somewhere inside everything that its detector could accept. An engine only says
 where probes end; detectors look around those places with patterns of their own. So which engine runs changes the

@@ -1,4 +1,4 @@
-"""Scan one request's content with every detector: walk, one pass for all probes, detectors around the hits, places.
+"""Scan one request's content with every detector: walk, one search for all probes, detectors around the hits, places.
 
 Rules enforced:
 1. What cannot be read is a finding of its own (UNREADABLE, BLOB).
