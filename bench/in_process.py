@@ -230,7 +230,7 @@ async def look_at_calls(rig: Rig, asked: argparse.Namespace) -> None:
     profile.enable()
     await rig.round(asked.requests)
     profile.disable()
-    rows = pstats.Stats(profile).stats.items()  # type: ignore[attr-defined]
+    rows = pstats.Stats(profile).stats.items()
     for (file, line, name), (_, number, own_s, all_s, _) in sorted(rows, key=lambda row: -row[1][2])[: asked.top]:
         own_us, all_us = own_s / asked.requests * 1e6, all_s / asked.requests * 1e6
         print(f"{own_us:8.2f} {all_us:8.2f} us {number / asked.requests:6.2f}  {name}  {Path(file).name}:{line}")
@@ -251,7 +251,7 @@ async def run(asked: argparse.Namespace, data: str) -> None:
         b"POST /v1/chat/completions HTTP/1.1\r\nhost: 127.0.0.1:9803\r\nauthorization: Bearer sk-bench\r\n"
         b"content-type: application/json\r\ncontent-length: %d\r\n\r\n"
     )
-    Http1Upstream._connect = connect  # type: ignore[assignment,method-assign]  # noqa: SLF001 - no port for dialling
+    Http1Upstream._connect = connect  # noqa: SLF001 - no port for dialling
     house = await House.open(Start(str(CONFIG), data, log=False))
     try:
         rig = Rig(house, head % len(body) + body, asked.connections)

@@ -26,7 +26,7 @@ from douane.adapters.http1 import Http1Upstream
 from douane.adapters.inspector import ScanningInspector
 from douane.adapters.limits_memory import MemoryLimits
 from douane.adapters.snapshots import CurrentSnapshot
-from douane.adapters.store.directory import DataDirectory, existing
+from douane.adapters.store.directory import DataDirectory, database_of, existing
 from douane.adapters.store.key_book import KeyBook
 from douane.adapters.store.sqlite_keys import SqliteKeys
 from douane.adapters.store.sqlite_ledger import SqliteLedger
@@ -385,10 +385,12 @@ def explain_offline(
 ) -> Explanation:
     """Explain a request body on a configuration, without an engine or a network.
 
-    Of a store, where one is named, its keys count, and what was revoked or blocked there.
+    The keys of the store count, and what was revoked or blocked there: of the one in `data_dir`, which must be there,
+    or of the one that `up` would use with this configuration, where there is one.
     """
     kinds = kinds_installed()
-    snapshot = configuration_of(Start(config_path, demo=True), kinds).snapshot
+    configuration = configuration_of(Start(config_path, demo=True), kinds)
+    snapshot = configuration.snapshot
     deployments = {
         name: replace(d, assurance=Assurance.VERIFIED) if d.kind == "embedded" else d
         for name, d in snapshot.deployments.items()
@@ -404,7 +406,8 @@ def explain_offline(
         raise InvalidRequest(
             "A compartment is not one that the configuration knows.", f"Choose among {', '.join(sorted(known))}."
         )
-    database = None if data_dir is None else existing(data_dir)
+    folder = data_dir or Path(config.data_dir(None, configuration))
+    database = existing(folder) if data_dir is not None or database_of(folder).exists() else None
     key = ANYBODY if key_name is None else snapshot.keys.get(key_name) or _stored_key(key_name, database)
     return explain(
         body,

@@ -38,7 +38,7 @@ def explain(
         found = explain_offline(
             body,
             config_path=str(config) if config is not None else None,
-            data_dir=data if data is not None else _store(config),
+            data_dir=data,
             key_name=key,
             level=level,
             compartments=tuple(compartment or ()),
@@ -51,14 +51,3 @@ def explain(
     else:
         show_decision(found)
     raise typer.Exit(0 if found["chosen"] is not None else 1)
-
-
-def _store(config: Path | None) -> Path | None:
-    """Return the data folder that `up` would use with this configuration, where it has a store already."""
-    from douane import config as configuration
-    from douane.adapters.store.directory import database_of
-    from douane.bootstrap import Start, configuration_of, kinds_installed
-
-    start = Start(None if config is None else str(config), demo=True)
-    folder = Path(configuration.data_dir(None, configuration_of(start, kinds_installed())))
-    return folder if database_of(folder).exists() else None

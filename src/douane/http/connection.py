@@ -21,13 +21,12 @@ from typing import Any, Final, cast
 
 import httptools
 
-from douane.errors import DouaneError
+from douane.errors import DouaneError, HeadersTooLarge
 from douane.http import refusals
 from douane.http.channel import NEVER, Channel
 from douane.http.edge import Edge
 from douane.http.response import error_page, head_bytes
 from douane.http.rules import body_too_large, check_headers, check_line, split_target
-from douane.http.settings import EdgeSettings
 from douane.http.turn import Turn
 from douane.wire.head import Head
 
@@ -135,7 +134,10 @@ class Connection(Channel):
             self._break()
         phase = self._phase
         if phase is _HEAD:
-            self._bound_head()
+            try:
+                self._check_head(whole=False)
+            except HeadersTooLarge as error:
+                self._refuse(error)
         elif phase is _BODY:
             self._check_overhead(len(data))
 
@@ -168,7 +170,7 @@ class Connection(Channel):
         method: bytes = parser.get_method()
         version: str = parser.get_http_version()
         try:
-            self._check_head(fields, settings)
+            self._check_head(whole=True)
             check_line(method, version)
             path, query = split_target(self._target)
             framing = check_headers(
@@ -276,21 +278,17 @@ class Connection(Channel):
         edge.began(task)
         task.add_done_callback(lambda done: self._handled(turn, done))
 
-    def _bound_head(self) -> None:
-        """Refuse a head that is above its bounds before its end is there."""
-        settings = self._edge.settings
-        if self._head_bytes > settings.max_head_bytes:
-            self._refuse(refusals.head_too_large("headers are", f"{settings.max_head_bytes} bytes"))
-        elif len(self._fields) > settings.max_headers:
-            self._refuse(refusals.head_too_large("header fields are", f"{settings.max_headers} fields"))
+    def _check_head(self, *, whole: bool) -> None:
+        """Raise HeadersTooLarge for a head above its bounds.
 
-    def _check_head(self, fields: list[tuple[bytes, bytes]], settings: EdgeSettings) -> None:
-        """Raise HeadersTooLarge for a whole head above its bounds; it is weighed only where it may be too heavy."""
+        A whole one is weighed, where what was read with it could be too much; of another one all that was read counts.
+        """
+        fields, settings = self._fields, self._edge.settings
         if len(fields) > settings.max_headers:
             raise refusals.head_too_large("header fields are", f"{settings.max_headers} fields")
         if self._head_bytes > settings.max_head_bytes:
-            size = sum([len(name) + len(value) + 4 for name, value in fields])
-            if size > settings.max_head_bytes:
+            weight = sum([len(name) + len(value) + 4 for name, value in fields]) if whole else self._head_bytes
+            if weight > settings.max_head_bytes:
                 raise refusals.head_too_large("headers are", f"{settings.max_head_bytes} bytes")
 
     def _handled(self, turn: Turn, task: asyncio.Task[Any]) -> None:

