@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sys
+from contextlib import asynccontextmanager
 
 import pytest
 import uvloop
@@ -41,6 +42,15 @@ def inspector(**given):
     return ScanningInspector(detector_rules(), **{"deadline_s": 30.0, **given})
 
 
+@asynccontextmanager
+async def reading(**given):
+    reader = inspector(**given)
+    try:
+        yield reader
+    finally:
+        await reader.aclose()
+
+
 class Broken:
     name = "broken"
     version = "1"
@@ -52,13 +62,10 @@ class Broken:
 @LOOPS
 def test_a_large_body_gives_what_a_small_one_gives(loop):
     async def scene():
-        reader = inspector()
-        try:
+        async with reading() as reader:
             small = await reader.inspect(BODY, 100)
             large = await reader.inspect(BODY, LARGE)
             again = await reader.inspect(BODY, LARGE)
-        finally:
-            await reader.aclose()
         assert isinstance(small, Inspection)
         assert {f.type for f in small.findings} == {"EMAIL", "IBAN"}
         assert large == small == again
@@ -84,14 +91,11 @@ def test_a_small_body_that_is_all_hits_is_read_in_the_child_with_the_same_findin
 @LOOPS
 def test_a_late_child_is_killed_and_the_next_one_is_fresh(loop):
     async def scene():
-        reader = inspector(command=HANGS, deadline_s=0.05)
-        try:
+        async with reading(command=HANGS, deadline_s=0.05) as reader:
             for _ in range(2):
                 failure = await reader.inspect(BODY, LARGE)
                 assert (type(failure), failure.cause) == (Failure, "late")
                 assert reader._child.pid is None
-        finally:
-            await reader.aclose()
 
     run(loop, scene)
 
@@ -101,13 +105,10 @@ def test_a_late_child_is_killed_and_the_next_one_is_fresh(loop):
 )
 def test_a_child_that_dies_or_talks_nonsense_is_a_failure(command, cause):
     async def scene():
-        reader = inspector(command=command)
-        try:
+        async with reading(command=command) as reader:
             failure = await reader.inspect(BODY, LARGE)
             assert (type(failure), failure.cause) == (Failure, cause)
             assert reader._child.pid is None
-        finally:
-            await reader.aclose()
 
     run(None, scene)
 
@@ -125,15 +126,12 @@ def test_a_command_that_can_not_start_is_a_failure():
 @LOOPS
 def test_a_child_that_died_at_rest_is_replaced_before_anybody_notices(loop):
     async def scene():
-        reader = inspector()
-        try:
+        async with reading() as reader:
             first = await reader.inspect(BODY, LARGE)
             assert isinstance(first, Inspection)
             os.kill(reader._child.pid, 9)
             await reader._child._process.wait()
             assert await reader.inspect(BODY, LARGE) == first
-        finally:
-            await reader.aclose()
 
     run(loop, scene)
 
@@ -141,14 +139,11 @@ def test_a_child_that_died_at_rest_is_replaced_before_anybody_notices(loop):
 @LOOPS
 def test_a_child_whose_death_is_not_known_yet_costs_one_failure_at_most(loop):
     async def scene():
-        reader = inspector()
-        try:
+        async with reading() as reader:
             first = await reader.inspect(BODY, LARGE)
             os.kill(reader._child.pid, 9)
             assert isinstance(await reader.inspect(BODY, LARGE), Failure | Inspection)
             assert await reader.inspect(BODY, LARGE) == first
-        finally:
-            await reader.aclose()
 
     run(loop, scene)
 
@@ -156,22 +151,18 @@ def test_a_child_whose_death_is_not_known_yet_costs_one_failure_at_most(loop):
 @LOOPS
 def test_a_pipe_that_closed_is_a_failure_and_not_a_fault(loop):
     async def scene():
-        reader = inspector()
-        try:
+        async with reading() as reader:
             first = await reader.inspect(BODY, LARGE)
             reader._child._process.stdin.close()
             assert isinstance(await reader.inspect(BODY, LARGE), Failure)
             assert await reader.inspect(BODY, LARGE) == first
-        finally:
-            await reader.aclose()
 
     run(loop, scene)
 
 
 def test_a_caller_who_leaves_does_not_disturb_the_next():
     async def scene():
-        reader = inspector()
-        try:
+        async with reading() as reader:
             first = asyncio.ensure_future(reader.inspect(BODY, LARGE))
             await asyncio.sleep(0)
             first.cancel()
@@ -179,19 +170,14 @@ def test_a_caller_who_leaves_does_not_disturb_the_next():
                 await first
             other = {"model": "m", "messages": [{"role": "user", "content": "rien"}]}
             assert (await reader.inspect(other, LARGE)).findings == ()
-        finally:
-            await reader.aclose()
 
     run(None, scene)
 
 
 def test_what_waits_is_bounded_and_waiting_ends_by_the_deadline():
     async def scene():
-        reader = inspector(command=HANGS, deadline_s=0.2, queue=3)
-        try:
+        async with reading(command=HANGS, deadline_s=0.2, queue=3) as reader:
             answers = await asyncio.gather(*(reader.inspect(BODY, LARGE) for _ in range(6)))
-        finally:
-            await reader.aclose()
         assert all(isinstance(answer, Failure) for answer in answers)
         assert sorted(answer.cause for answer in answers) == ["late", "late, waiting", "late, waiting"] + 3 * [
             "queue full"

@@ -115,6 +115,11 @@ def chat(text: str, *, stream: bool = False, model: str = "chat", **fields: Any)
     return orjson.dumps(body)
 
 
+def once(event: asyncio.Event) -> Callable[[Heard], None]:
+    """Return what sets the event when anything is heard: a `news` for `talk`."""
+    return lambda _heard: event.set()
+
+
 async def talk(port: int, *parts: bytes, news: Callable[[Heard], None] | None = None, eof: bool = False) -> Heard:
     """Send `parts`, one write each, and read to the end of the connection; `news` hears of each arrival.
 

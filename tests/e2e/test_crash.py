@@ -16,7 +16,7 @@ import pytest
 from crash_world import VICTIMS, CrashWorld, crash_world, triggers, writer_of
 from leak_world import good, piece
 from ledger_book import LedgerBook
-from raw_client import CHAT, IBAN, Heard, chat, get, port_of, post, talk
+from raw_client import CHAT, IBAN, Heard, chat, get, once, port_of, post, talk
 from running import TWO_ZONES, Beside, Running, cli, douane_up, upstreams
 from test_sdk_python import framed, played, stream_head
 
@@ -114,7 +114,7 @@ def test_a_gateway_that_is_told_to_stop_settles_what_it_has_to_cut(tmp_path: Pat
                     started = asyncio.Event()
                     text = IBAN if len(tasks) % 4 < 2 else "hello"
                     request = post(chat(text, stream=stream), running.key)
-                    job = talk(port_of(running.url), request, news=lambda _heard, event=started: event.set())  # type: ignore[misc]
+                    job = talk(port_of(running.url), request, news=once(started))
                     tasks.append(asyncio.create_task(job))
                     if stream:
                         await started.wait()

@@ -21,7 +21,7 @@ from running import Beside, Running, douane_up, upstreams
 from test_sdk_python import framed, played, stream_head
 
 from douane.testing import hostile_server as hostile
-from douane.testing.hostile_server import Behaviour, HostileServer, head
+from douane.testing.hostile_server import Behaviour, HostileServer, Request, head
 
 STALL_S = 0.4
 MB = 1_000_000
@@ -97,6 +97,9 @@ class Case:
     stream_status: int = 502
     wait_s: float = 30.0
     heard: dict[bool, Heard] = field(default_factory=dict)
+
+    def behaviour(self, request: Request) -> Behaviour:
+        return self.stream if b'"stream":true' in request.body else self.answer
 
 
 def usage(value: Any) -> Case:
@@ -225,11 +228,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         config = ZONES
         for name, case in CASES.items():
             config += DEPLOYMENT.format(name=name, url=server.url, wait_s=case.wait_s)
-            by_kind = {True: case.stream, False: case.answer}
-            server.choose(
-                f"/{name}/v1/chat/completions",
-                lambda request, by=by_kind: by[b'"stream":true' in request.body],  # type: ignore[misc]
-            )
+            server.choose(f"/{name}/v1/chat/completions", case.behaviour)
         for name in FLOODS:
             config += DEPLOYMENT.format(name=name, url=server.url, wait_s=30)
         with douane_up(tmp_path_factory.mktemp("hostile"), config) as running:

@@ -3,171 +3,34 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import signal
-from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from hashlib import sha256
-from pathlib import Path
-from typing import Any
 
 import orjson
 import pytest
-from leak_world import error_reply, good, piece
+from leak_world import error_reply
 from ledger_book import LedgerBook
 from raw_client import CHAT, IBAN, Heard, chat, get, port_of, post, talk
-from running import TWO_ZONES, Beside, Running, cli, douane_up, upstreams
-from test_sdk_python import framed, played, stream_head
+from reload_world import IN_FLIGHT, House, as_at_first, in_flight, reloadable
+from running import TWO_ZONES, cli
+from test_sdk_python import played
 
-from douane.testing.hostile_server import Behaviour, Exchange, HostileServer, Request, waits
+from douane.testing.hostile_server import waits
 
-IN_FLIGHT = 30
-MANY_LOOKS = 1500
 WIDE = TWO_ZONES.replace('clearance = "public"', 'clearance = "confidential"')
 """The cloud takes what is confidential."""
 
 
-@dataclass
-class House:
-    folder: Path
-    running: Running
-    beside: Beside
-    own: HostileServer
-    far: HostileServer
-    release: asyncio.Event = field(default_factory=asyncio.Event)
-
-    @property
-    def admin(self) -> str:
-        assert self.running.key is not None
-        return self.running.key
-
-    def talk(self, *parts: bytes) -> Heard:
-        return self.beside.run(talk(port_of(self.running.url), *parts))
-
-    def ask(self, text: str, key: str | None = None, **fields: Any) -> Heard:
-        return self.talk(post(chat(text, **fields), key or self.admin))
-
-    def act(self, method: str, path: str, body: bytes = b"") -> Heard:
-        return self.talk(post(body, self.admin, path=f"/admin/v1/{path}").replace(b"POST", method.encode(), 1))
-
-    def write(self, config: str) -> None:
-        (self.folder / "douane.toml").write_text(config.format(own=self.own.url, far=self.far.url), encoding="utf-8")
-
-    def reload(self, config: str) -> None:
-        """Put a configuration in force, by the admin API."""
-        self.write(config)
-        heard = self.act("POST", "reload")
-        assert heard.status == 200, heard.raw
-
-    @property
-    def version(self) -> str:
-        return str(self.act("GET", "status").json["configuration"]["version"])
-
-    @property
-    def said(self) -> str:
-        return (self.folder / "errors.txt").read_text(encoding="utf-8")
-
-    def until(self, holds: Callable[[], Awaitable[bool]]) -> None:
-        """Look until it holds, a bounded number of times."""
-
-        async def look() -> None:
-            for _ in range(MANY_LOOKS):
-                if await holds():
-                    return
-                await asyncio.sleep(0.01)
-            raise AssertionError("it never came to hold")
-
-        self.beside.run(look())
-
-    def until_said(self, text: str, times: int = 1) -> None:
-        async def holds() -> bool:
-            return self.said.count(text) >= times
-
-        self.until(holds)
-
-    def until_status(self, key: str, status: int) -> None:
-        """Wait until a key is answered in this way."""
-        port = port_of(self.running.url)
-
-        async def holds() -> bool:
-            return (await talk(port, get("/v1/models", key))).status == status
-
-        self.until(holds)
-
-
 @pytest.fixture(scope="module")
 def module_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    folder = tmp_path_factory.mktemp("reload")
-    with upstreams(2) as (beside, (own, far)):
-        config = TWO_ZONES.format(own=own.url, far=far.url)
-        with douane_up(folder, config) as running:
-            yield House(folder, running, beside, own, far)
+    with reloadable(tmp_path_factory.mktemp("reload")) as house:
+        yield house
 
 
 @pytest.fixture
 def house(module_house: House) -> House:
-    """The house under its first configuration, with upstreams that answer and have seen nothing."""
-    for server in (module_house.own, module_house.far):
-        server.received.clear()
-        server.choose(CHAT, lambda request: answer(request, module_house.release))
-    module_house.beside.call(module_house.release.clear)
-    module_house.reload(TWO_ZONES)
-    return module_house
-
-
-def answer(request: Request, release: asyncio.Event) -> Behaviour:
-    """Answer at once, or hold a request that says so: a whole answer entirely, a stream after its first event."""
-    stream = b'"stream":true' in request.body
-    if b"held" not in request.body:
-        return played(good("chat", stream=stream))
-    return held_stream(release) if stream else waits(release, played(good("chat", stream=False)))
-
-
-def held_stream(release: asyncio.Event) -> Behaviour:
-    async def behave(exchange: Exchange) -> None:
-        await exchange.write(stream_head() + framed(piece("chat", "first")))
-        await release.wait()
-        last = (piece("chat", "last", "stop"), b"data: [DONE]\n\n", b"")
-        await exchange.write(b"".join(framed(part) for part in last))
-
-    return behave
-
-
-@contextlib.contextmanager
-def in_flight(house: House) -> Iterator[list[Heard]]:
-    """Have 30 requests held open while the block runs, then let them end; every one of them must end well."""
-    heard: list[Heard] = []
-
-    async def ask_all() -> list[asyncio.Task[Heard]]:
-        port = port_of(house.running.url)
-        texts = ["held", f"held {IBAN}"]
-        requests = [post(chat(texts[n // 2 % 2], stream=n % 2 == 0), house.admin) for n in range(IN_FLIGHT)]
-        begun = [asyncio.Event() for _ in requests]
-        tasks = [
-            asyncio.create_task(talk(port, request, news=lambda _heard, event=event: event.set()))  # type: ignore[misc]
-            for request, event in zip(requests, begun, strict=True)
-        ]
-        await asyncio.gather(*(event.wait() for event in begun[::2]))
-        for _ in range(MANY_LOOKS):  # both servers: waiting for the news of one would miss those of the other
-            if len(house.own.received) + len(house.far.received) == IN_FLIGHT:
-                return tasks
-            await asyncio.sleep(0.01)
-        raise AssertionError("not every request arrived")
-
-    async def let_go(tasks: list[asyncio.Task[Heard]]) -> list[Heard]:
-        assert not any(task.done() for task in tasks), "a request ended while it was held"
-        house.release.set()
-        return await asyncio.gather(*tasks)
-
-    tasks = house.beside.run(ask_all())
-    try:
-        yield heard
-    finally:
-        heard += house.beside.run(let_go(tasks))
-    for each in heard:
-        assert (each.status, each.whole) == (200, True)
-        assert not each.events or each.events[-1] == b"[DONE]"
-    assert sum(bool(each.events) for each in heard) == IN_FLIGHT // 2
+    return as_at_first(module_house)
 
 
 ANOTHER_ROUTE = TWO_ZONES + '\n[routes.more]\ndeployments = ["own"]\n'

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from raw_client import CHAT, Heard, chat, get, port_of, post, talk
-from running import TWO_ZONES, Beside, douane_up, upstreams
-from test_reload import House, answer, in_flight
+from raw_client import Heard, chat, get, port_of, post, talk
+from reload_world import House, as_at_first, in_flight, reloadable
+from running import TWO_ZONES, Beside, douane_up
 
 SERVER = '\n[server]\nhosts = ["127.0.0.1", "localhost"{hosts}]\n{more}\n'
 """What each test starts from has no `[server]`: these are its defaults, and more."""
@@ -21,23 +21,13 @@ def serving(*hosts: str, more: str = "") -> str:
 
 @pytest.fixture(scope="module")
 def module_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    folder = tmp_path_factory.mktemp("reload-server")
-    with (
-        upstreams(2) as (beside, (own, far)),
-        douane_up(folder, TWO_ZONES.format(own=own.url, far=far.url)) as running,
-    ):
-        yield House(folder, running, beside, own, far)
+    with reloadable(tmp_path_factory.mktemp("reload-server")) as house:
+        yield house
 
 
 @pytest.fixture
 def house(module_house: House) -> House:
-    """The house under its first configuration, with upstreams that answer and have seen nothing."""
-    for server in (module_house.own, module_house.far):
-        server.received.clear()
-        server.choose(CHAT, lambda request: answer(request, module_house.release))
-    module_house.beside.call(module_house.release.clear)
-    module_house.reload(TWO_ZONES)
-    return module_house
+    return as_at_first(module_house)
 
 
 def ask_as(house: House, host: str, text: str = "hello") -> Heard:

@@ -7,7 +7,7 @@ from collections.abc import MutableMapping
 from dataclasses import replace
 from typing import Any
 
-from edge_harness import GET, SECOND, Echo, answers, post, run, serving, sweeps, until
+from edge_harness import GET, SECOND, Echo, answers, post, run, serving, until
 
 from douane.http.app import Application
 from douane.http.settings import EdgeSettings
@@ -63,14 +63,15 @@ def test_a_smaller_body_is_asked_of_the_next_request_and_not_of_the_one_under_wa
     run(scenario)
 
 
-def test_a_body_under_way_keeps_the_time_that_it_was_given() -> None:
+def test_a_body_under_way_keeps_the_pace_that_it_was_asked_for() -> None:
     async def scenario() -> None:
         app = Application(Echo(), probes={})
-        async with serving(app=app, body_s=3600.0) as (client, _, server):
+        async with serving(app=app, body_s=0.3, body_min_bytes_per_s=0.0001) as (client, _, server):
             begun = await client.open(post(b"xy")[:-1])
             await until(lambda: server.edge.waiting_bytes == 1)
-            app.apply(replace(server.edge.settings, body_s=0.001))
-            await sweeps(server, 5)
+            (connection,) = server.edge.connections
+            app.apply(replace(server.edge.settings, body_s=0.001, body_min_bytes_per_s=1e9))
+            await until(lambda: connection.deadline > server.edge.now + 60 or connection.transport.is_closing())
             late = await client.open(post(b"xy")[:-1])
             refused = await late.answer()
             assert (refused.status, refused.error["code"]) == (408, "request_timeout")
