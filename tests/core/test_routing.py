@@ -98,6 +98,17 @@ def test_what_is_allowed_does_not_depend_on_the_order_of_the_route(label: Label,
     )
 
 
+@given(labels, st.permutations(["cheap", "own", "far"]), st.sampled_from(["cheap", "own", "far"]))
+def test_by_priority_the_first_choice_is_the_decisions_without_a_look_at_the_rest(
+    label: Label, names: list[str], blocked: str
+) -> None:
+    by_name = {d.name: d for d in (*TWO, deployment("far", "partner", price=5))}
+    snap = snapshot(*(by_name[name] for name in names))
+    revoked = Revocations(deployments=frozenset({blocked}))
+    question = Question(label, Need("chat"), snap.routes["chat"], KEY, snap, revoked, {}, 100, 50.0, 0.0)
+    assert first_choice(question) == decide(question).chosen
+
+
 def test_a_route_without_a_zone_for_the_label_is_a_403_that_says_what_to_add() -> None:
     error = run(snapshot(TWO[0]), RESTRICTED).refusal()
     assert isinstance(error, LabelNotCleared)
