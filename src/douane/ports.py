@@ -221,6 +221,13 @@ class Inspector(Protocol):
     async def inspect(self, value: Mapping[str, Any], size_bytes: int) -> Inspection | Failure:
         """Inspect every leaf of a parsed body. Never raises for content; a late or broken layer is a Failure."""
 
+    async def understand(self, value: Mapping[str, Any], inspection: Inspection, owner: str) -> Inspection:
+        """Read a body for its meaning, which `inspect` did not: only what could leave the premises is worth it.
+
+        Returns the inspection with what was found, and with the layers that ran or failed. What is kept of it serves
+        the owner's requests alone (law 11).
+        """
+
 
 class Engine(Protocol):
     """A model server that runs beside the gateway, as a supervised child."""

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -40,7 +42,7 @@ def test_the_label_is_at_least_what_was_declared_and_the_floor(inspection, polic
 @given(INSPECTIONS, POLICIES, LABELS, LABELS)
 def test_the_label_is_the_join_of_its_causes_and_nothing_else(inspection, policy, declared, floor):
     causes = [declared, floor, *(label_of(found, policy) for found in inspection.findings)]
-    if inspection.cut:
+    if inspection.cut or inspection.failed:
         causes.append(policy.unknown)
     assert classify(inspection, policy, declared=declared, floor=floor).label == join(causes)
 
@@ -48,7 +50,7 @@ def test_the_label_is_the_join_of_its_causes_and_nothing_else(inspection, policy
 @given(INSPECTIONS, FINDINGS, POLICIES, LABELS, LABELS, LABELS)
 def test_a_further_finding_declaration_or_floor_only_raises(inspection, further, policy, declared, floor, more):
     before = classify(inspection, policy, declared=declared, floor=floor).label
-    grown = Inspection((*inspection.findings, further), inspection.layers, inspection.detectors, inspection.cut)
+    grown = inspection._replace(findings=(*inspection.findings, further))
     assert before <= classify(grown, policy, declared=declared, floor=floor).label
     assert before <= classify(inspection, policy, declared=declared | more, floor=floor).label
     assert before <= classify(inspection, policy, declared=declared, floor=floor | more).label
@@ -57,7 +59,7 @@ def test_a_further_finding_declaration_or_floor_only_raises(inspection, further,
 @given(st.data(), INSPECTIONS, POLICIES, LABELS, LABELS)
 def test_the_order_of_findings_changes_neither_label_nor_reasons(data, inspection, policy, declared, floor):
     shuffled = tuple(data.draw(st.permutations(inspection.findings)))
-    other = Inspection(shuffled, inspection.layers, inspection.detectors, inspection.cut)
+    other = inspection._replace(findings=shuffled)
     one = classify(inspection, policy, declared=declared, floor=floor)
     two = classify(other, policy, declared=declared, floor=floor)
     assert one.label == two.label
@@ -139,3 +141,19 @@ def test_the_codes_are_those_of_the_reasons_where_some_are_not_listed(many, floo
     findings = tuple(Finding("MARK", "", 0, 1, 0.9, "mark", f"mark-{n}") for n in range(many))
     classified = classify(Inspection(findings), policy, floor=floor)
     assert classified.codes == tuple(dict.fromkeys(reason.code for reason in classified.reasons))
+
+
+@given(INSPECTIONS, POLICIES, LABELS)
+def test_a_layer_that_failed_counts_as_unknown_beside_what_the_others_found(inspection, policy, declared):
+    failed = inspection._replace(failed=(Failure("meaning", "late"),))
+    classified = classify(failed, policy, declared=declared)
+    assert policy.unknown <= classified.label
+    assert classify(inspection, policy, declared=declared).label <= classified.label
+    assert "unread" in classified.codes
+
+
+@given(INSPECTIONS, POLICIES, st.dictionaries(KEYS, LABELS, max_size=8))
+def test_an_owner_with_a_map_of_its_own_is_labelled_by_it_and_nobody_else_is(inspection, policy, own):
+    policy = replace(policy, owners={"acme": own})
+    assert classify(inspection, policy, owner="acme").label == classify(inspection, replace(policy, map=own)).label
+    assert classify(inspection, policy, owner="other").label == classify(inspection, policy).label

@@ -49,6 +49,9 @@ REFUSED = {
     "key_expired": passage(key=replace(KEY, expires_at=100)),
     "blocked": passage(revoked=Revocations(deployments=frozenset({"cheap"}))),
     "not_verified": passage(snapshot=snapshot(deployment("cheap", "cloud", price=1, assurance=Assurance.DECLARED))),
+    "unread": passage(
+        snapshot=replace(SNAP, policy=Policy(layers=frozenset({"patterns", "meaning"}))), layers=("patterns",)
+    ),
 }
 
 
@@ -99,3 +102,9 @@ def test_every_check_runs_again_at_the_hop() -> None:
     assert isinstance(cleared, Cleared)
     with pytest.raises(ClearanceBroken):
         confirm(cleared, b"payload", SNAP, NONE, 100)
+
+
+def test_what_stays_on_the_premises_needs_no_further_layer() -> None:
+    strict = replace(SNAP, policy=Policy(layers=frozenset({"patterns", "meaning"})))
+    assert isinstance(clear(passage("own", snapshot=strict), b"payload"), Cleared)
+    assert isinstance(clear(passage(snapshot=strict, layers=("meaning", "patterns")), b"payload"), Cleared)

@@ -49,7 +49,7 @@ def one_zone(zone: str) -> Snapshot:
 
 
 def build(zone: str, *, stream: bool = False) -> tuple[World, HeldLedger]:
-    world = world_of(one_zone(zone), GivenInspector(Inspection()), random.Random(1))
+    world = world_of(one_zone(zone), GivenInspector(Inspection(layers=("patterns",))), random.Random(1))
     ledger = HeldLedger()
     world.ledger = ledger
     world.gateway._settler._ledger = ledger
@@ -160,7 +160,7 @@ def test_each_request_settles_exactly_once_however_often_it_is_tried() -> None:
     async def run() -> None:
         for seed in range(200):
             rng = random.Random(seed)
-            world = world_of(topology(rng), GivenInspector(Inspection()), rng)
+            world = world_of(topology(rng), GivenInspector(Inspection(layers=("patterns",))), rng)
             for name in world.snapshots.snapshot.deployments:
                 world.upstream.play(name, rng.choice((Fault(failure("head")), good("chat", stream=False))))
             await ask(world, "chat", body_of("chat", "text", "hi", stream=False))

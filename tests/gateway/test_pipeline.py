@@ -24,7 +24,7 @@ from leak_world import (
     world_of,
 )
 
-from douane.core.finding import Inspection
+from douane.core.finding import Failure, Finding, Inspection
 from douane.core.label import Clearance, Label, Level
 from douane.core.traffic.snapshot import Budget, Key, Limits, Route, Snapshot
 from douane.core.zone import Zone
@@ -65,7 +65,7 @@ def _with_loopback(zones: dict[str, Zone]) -> dict[str, Zone]:
 
 
 def world(key: Key | None = None, attempts: int = 3) -> World:
-    built = world_of(two_zones(attempts), GivenInspector(Inspection()), random.Random(1))
+    built = world_of(two_zones(attempts), GivenInspector(Inspection(layers=("patterns",))), random.Random(1))
     if key is not None:
         keys = StaticKeys(key)
         built.keys = keys
@@ -553,3 +553,49 @@ def test_a_fault_of_ours_is_told_without_its_text() -> None:
     assert code(sink) == (500, "internal")
     assert "FR14" not in sink.data.decode() + "".join(lines)
     assert "type=ValueError" in lines[0]
+
+
+# --- what could leave is understood first ----------------------------------------------------------------------------
+
+QUICK = Inspection(layers=("patterns",))
+
+
+def thorough(inspector: GivenInspector) -> World:
+    """Return a world whose policy wants every layer to read what leaves the premises."""
+    snapshot = two_zones()
+    layers = frozenset({"patterns", "meaning-light", "meaning"})
+    snapshot = replace(snapshot, policy=replace(snapshot.policy, layers=layers))
+    built = world_of(snapshot, inspector, random.Random(1))
+    play(built, good("chat", stream=False))
+    return built
+
+
+def test_what_could_leave_is_read_for_its_meaning_and_leaves_then() -> None:
+    inspector = GivenInspector(QUICK, Inspection(layers=("patterns", "meaning-light", "meaning")))
+    built = thorough(inspector)
+    assert run(built).headers["x-douane-zone"] == "cloud"
+    assert len(inspector.understood) == 1
+    assert built.ledger.intents[-1].layers == "patterns,meaning-light,meaning"
+
+
+def test_what_cannot_leave_anyway_is_not_read_for_its_meaning() -> None:
+    inspector = GivenInspector(QUICK)
+    sink = run(thorough(inspector), headers={"x-douane-level": "confidential"})
+    assert sink.headers["x-douane-zone"] == "home"
+    assert inspector.understood == []
+
+
+def test_what_a_layer_did_not_read_stays_on_the_premises() -> None:
+    late = QUICK._replace(failed=(Failure("meaning", "late"),))
+    for meaning in (late, QUICK, QUICK._replace(layers=("patterns", "meaning-light"))):
+        built = thorough(GivenInspector(QUICK, meaning))
+        assert run(built).headers["x-douane-zone"] == "home"
+
+
+def test_what_meaning_finds_raises_the_label() -> None:
+    found = Finding("MEANING", "/messages/0/content", 0, 2, 0.9, "meaning", "restricted")
+    told = Inspection((found,), ("patterns", "meaning-light", "meaning"))
+    built = thorough(GivenInspector(QUICK, told))
+    sink = run(built)
+    assert sink.headers["x-douane-zone"] == "home"
+    assert sink.headers["x-douane-level"] != "public"

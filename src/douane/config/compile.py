@@ -39,7 +39,7 @@ def compile_document(
         return frozenset(str(path[1]) for path in spoilt if path[0] == section and len(path) == 2)
 
     labels = Labels(document.policy.compartments, problems)
-    policy = compile_policy(document.policy, labels, problems, shipped_map())
+    policy = compile_policy(document.policy, document.owners, labels, problems, shipped_map())
     zones = compile_zones(document.zones, labels, policy.unknown, problems)
     models = compile_models(document.models, shipped_models(), problems)
     absent_zones = left_out("zones") | (document.zones.keys() - zones.keys())

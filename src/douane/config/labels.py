@@ -81,15 +81,52 @@ def _level(word: str) -> Level:
     return level
 
 
-def compile_policy(given: schema.Policy, labels: Labels, problems: Problems, shipped: Mapping[str, Any]) -> Policy:
-    """Return the policy: the shipped map below the configuration's, every finding type mapped."""
+_PATTERNS = "patterns"
+_LAYERS: Mapping[str, frozenset[str]] = {
+    "off": frozenset({_PATTERNS}),
+    "light": frozenset({_PATTERNS, "meaning-light"}),
+    "full": frozenset({_PATTERNS, "meaning-light", "meaning"}),
+}
+"""Which layers must have read whatever leaves the premises, by `policy.meaning`."""
+
+
+def compile_policy(
+    given: schema.Policy,
+    owners: Mapping[str, schema.Owner],
+    labels: Labels,
+    problems: Problems,
+    shipped: Mapping[str, Any],
+) -> Policy:
+    """Return the policy: the shipped map below the configuration's, every finding type mapped; and each owner's."""
     path: Path = ("policy",)
     unknown = labels.label((*path, "unknown"), given.unknown.level, given.unknown.compartments) or RESTRICTED
     mapped: dict[str, Label] = dict.fromkeys(FINDING_TYPES, unknown)
     for name, row in shipped.items():
         mapped[name] = _mapped(row["level"], row.get("compartments", ()), unknown)
-    for name, wanted in given.map.items():
-        here: Path = (*path, "map", name)
+    mapped |= _overrides(given.map, (*path, "map"), unknown, labels, problems)
+    of_owners = {
+        name: mapped | _overrides(owner.map, ("owners", name, "map"), unknown, labels, problems)
+        for name, owner in owners.items()
+        if owner.map
+    }
+    if given.allow_unchecked:
+        problems.warn(
+            "unchecked_allowed",
+            "Unverified weights are not routable.",
+            "`policy.allow_unchecked` is true: deployments with unchecked weights may serve.",
+            "Verify their models and set it to false; it is meant for trials.",
+        )
+    policy = Policy(unknown, given.allow_unchecked, mapped, owners=of_owners, layers=_LAYERS[given.meaning])
+    return replace(policy, version=version_of(policy))
+
+
+def _overrides(
+    given: Mapping[str, schema.MappedLabel], path: Path, unknown: Label, labels: Labels, problems: Problems
+) -> dict[str, Label]:
+    """Return what a configured map says, a problem for each row that says nothing."""
+    mapped: dict[str, Label] = {}
+    for name, wanted in given.items():
+        here: Path = (*path, name)
         kind = name.partition(":")[0]
         if kind not in FINDING_TYPES:
             problems.refuse(
@@ -103,15 +140,7 @@ def compile_policy(given: schema.Policy, labels: Labels, problems: Problems, shi
         label = labels.label(here, word, wanted.compartments)
         if label is not None:
             mapped[name] = label | unknown if wanted.level == "unknown" else label
-    if given.allow_unchecked:
-        problems.warn(
-            "unchecked_allowed",
-            "Unverified weights are not routable.",
-            "`policy.allow_unchecked` is true: deployments with unchecked weights may serve.",
-            "Verify their models and set it to false; it is meant for trials.",
-        )
-    policy = Policy(unknown, given.allow_unchecked, mapped)
-    return replace(policy, version=version_of(policy))
+    return mapped
 
 
 def _mapped(level: str, compartments: Iterable[str], unknown: Label) -> Label:

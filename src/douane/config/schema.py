@@ -160,6 +160,17 @@ class Server(Settings):
     )
 
 
+FindingMap = Annotated[dict[Annotated[str, Field(pattern=FINDING)], MappedLabelIn], Field(max_length=1024)]
+
+
+class Owner(Settings):
+    """What differs for the keys of one owner."""
+
+    map: FindingMap = Field(
+        default={}, description="Label of each finding type, or of `TYPE:detail`; it overrides `policy.map`."
+    )
+
+
 class Policy(Settings):
     """How what is found in a request becomes its label."""
 
@@ -173,10 +184,12 @@ class Policy(Settings):
     compartments: list[Compartment] = Field(
         default=[], max_length=256, description="Compartments of your own, beside those that Douane assigns itself."
     )
-    map: dict[Annotated[str, Field(pattern=FINDING)], MappedLabelIn] = Field(
-        default={},
-        max_length=1024,
-        description="Label of each finding type, or of `TYPE:detail`; it overrides the shipped one.",
+    map: FindingMap = Field(
+        default={}, description="Label of each finding type, or of `TYPE:detail`; it overrides the shipped one."
+    )
+    meaning: Literal["off", "light", "full"] = Field(
+        default="off",
+        description="Which layers read for its meaning what could leave the premises: none, the light one, or both.",
     )
 
 
@@ -408,6 +421,9 @@ class Document(Settings):
         default={}, max_length=10_000, description="Model names that clients ask for."
     )
     keys: dict[Name, Key] = Field(default={}, max_length=10_000, description="Virtual keys, by name.")
+    owners: dict[Name, Owner] = Field(
+        default={}, max_length=10_000, description="What differs for the keys of one owner, by the owner's name."
+    )
     models: dict[Name, Model] = Field(default={}, max_length=1_000, description="Models beside the catalogue, by id.")
     rates: dict[Currency, dict[Currency, Rate]] = Field(
         default={}, max_length=200, description="Exchange rates: `rates.USD.EUR` is what one dollar is worth in euro."

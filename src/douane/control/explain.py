@@ -68,7 +68,8 @@ def explain(
     """Explain a request body. Raises InvalidRequest, Unsupported and ForbiddenRoute as the gateway would."""
     ask = parse_any(body)
     route = find_route(ask.model, key, snapshot)
-    classified = classify(scanner.scan(ask.value), snapshot.policy, declared=declared, floor=key.floor)
+    inspection = scanner.scan(ask.value)
+    classified = classify(inspection, snapshot.policy, declared=declared, floor=key.floor, owner=key.owner)
     question = Question(
         classified.label,
         need_of(ask, len(body), wish),
@@ -80,6 +81,7 @@ def explain(
         clock.now_us() // 1_000_000,
         clock.monotonic_s(),
         0.0,
+        inspection.layers,
     )
     return Explanation(classified, _with_fields(decide(question), ask, snapshot, kinds))
 

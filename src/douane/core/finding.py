@@ -75,11 +75,21 @@ class Findings(Sequence[Finding]):
         return repr(self._all())
 
 
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A layer that erred, was late or was killed: what it was to read counts as unread (law 2)."""
+
+    layer: str
+    cause: str
+    detectors: str = ""
+
+
 class Inspection(NamedTuple):
     """What inspecting one request gave.
 
     `layers` names those that ran to their end, `detectors` their versions as one short string for the receipt.
-    `cut` tells that findings were capped: at least those listed are there.
+    `cut` tells that findings were capped: at least those listed are there. `failed` names the layers that did not read
+    what they were to read; the findings of the others stand.
     """
 
     findings: Sequence[Finding] = ()
@@ -87,6 +97,7 @@ class Inspection(NamedTuple):
     detectors: str = ""
     cut: bool = False
     chars: int = 0
+    failed: tuple[Failure, ...] = ()
 
     @property
     def causes(self) -> Causes:
@@ -98,12 +109,3 @@ class Inspection(NamedTuple):
             cause = found.type, found.detail
             counts[cause] = counts.get(cause, 0) + 1
         return counts
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """A layer that erred, was late or was killed: what it was to read counts as unread (law 2)."""
-
-    layer: str
-    cause: str
-    detectors: str = ""

@@ -1,8 +1,13 @@
-"""Fourth stage: what is in it? The label joins what was declared, the key's floor and what was found (laws 2 and 3)."""
+"""Fourth stage: what is in it? The label joins what was declared, the key's floor and what was found (laws 2 and 3).
+
+Rule enforced: what could leave the premises is read by every layer that policy requires; what can't, by the quick ones.
+"""
 
 from __future__ import annotations
 
+from douane.core.finding import Inspection
 from douane.core.traffic.classification import classify
+from douane.core.traffic.routing import may_leave
 from douane.gateway.exchange import Exchange
 from douane.ports import Clock, Inspector, Telemetry
 
@@ -18,13 +23,30 @@ class Classifier:
     async def __call__(self, exchange: Exchange) -> None:
         """Inspect the parsed body and set the label and the codes of its reasons."""
         started_s = self._clock.monotonic_s()
-        inspection = await self._inspector.inspect(exchange.ask.value, exchange.body_bytes)
-        exchange.inspection = inspection
-        self.again(exchange)
-        self._telemetry.classified(int(exchange.label.level), inspection, self._clock.monotonic_s() - started_s)
+        exchange.inspection = await self._inspector.inspect(exchange.ask.value, exchange.body_bytes)
+        await self.again(exchange)
+        self._telemetry.classified(
+            int(exchange.label.level), exchange.inspection, self._clock.monotonic_s() - started_s
+        )
 
-    def again(self, exchange: Exchange) -> None:
+    async def again(self, exchange: Exchange) -> None:
         """Give the label anew from what was found, under the exchange's policy of now; it only rises."""
+        inspection = exchange.inspection
+        if inspection is None:
+            return
+        self._label(exchange)
+        policy = exchange.snapshot.policy
+        if (
+            isinstance(inspection, Inspection)
+            and not policy.layers.issubset(exchange.layers)
+            and may_leave(exchange.label, exchange.route, exchange.key, exchange.snapshot)
+        ):
+            owner = exchange.key.owner
+            exchange.inspection = await self._inspector.understand(exchange.ask.value, inspection, owner)
+            self._label(exchange)
+
+    @staticmethod
+    def _label(exchange: Exchange) -> None:
         if exchange.inspection is None:
             return
         classified = classify(
@@ -32,6 +54,7 @@ class Classifier:
             exchange.snapshot.policy,
             declared=exchange.declaration.label,
             floor=exchange.key.floor,
+            owner=exchange.key.owner,
         )
         exchange.label = exchange.label | classified.label
         exchange.reason_codes = classified.codes

@@ -115,6 +115,7 @@ class Dispatcher:
             exchange.snapshot,
             self._keys.revocations(),
             self._clock.now_us() // 1_000_000,
+            exchange.layers,
         )
 
     def _intent(self, exchange: Exchange, departure: Departure, number: int) -> Intent:

@@ -72,9 +72,25 @@ class Exchange:
             words |= dict.fromkeys([kind for kind, _ in self.inspection.causes])
         return ",".join(words)
 
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Return the layers that the label counts: what they found, or `policy.unknown` where they failed."""
+        inspection = self.inspection
+        if inspection is None:
+            return ()
+        if not isinstance(inspection, Inspection):
+            return tuple(self.snapshot.policy.layers)
+        if not inspection.failed:
+            return inspection.layers
+        return (*inspection.layers, *[failure.layer for failure in inspection.failed])
+
     def layer_line(self) -> str:
         """Return which layers of the inspection ran to their end; one that failed is named with a minus before it."""
         inspection = self.inspection
         if inspection is None:
             return ""
-        return ",".join(inspection.layers) if isinstance(inspection, Inspection) else f"-{inspection.layer}"
+        if not isinstance(inspection, Inspection):
+            return f"-{inspection.layer}"
+        if not inspection.failed:
+            return ",".join(inspection.layers)
+        return ",".join((*inspection.layers, *(f"-{failure.layer}" for failure in inspection.failed)))

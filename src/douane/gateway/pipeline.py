@@ -217,7 +217,7 @@ class Gateway:
                     tries.drop(name)
                     last_error = last_error or error
                 except ClearanceBroken:
-                    self._refresh(exchange)
+                    await self._refresh(exchange)
                 except (AttemptFailed, UpstreamFailed) as failure:
                     tries.count(name)
                     last_error = self._weigh(failure, name, tries)
@@ -241,9 +241,10 @@ class Gateway:
             self._clock.now_us() // 1_000_000,
             self._clock.monotonic_s(),
             self._shell.ids.chance(),
+            exchange.layers,
         )
 
-    def _refresh(self, exchange: Exchange) -> None:
+    async def _refresh(self, exchange: Exchange) -> None:
         """Decide again on the configuration of now: key, route, label and what is held follow it. No label falls so."""
         snapshot = self._snapshots.current()
         key = self._shell.keys.find(exchange.key.digest)
@@ -255,7 +256,7 @@ class Gateway:
             )
         exchange.snapshot, exchange.key = snapshot, key
         exchange.route = find_route(exchange.route.name, exchange.key, snapshot)
-        self._classify.again(exchange)
+        await self._classify.again(exchange)
         reserve_again(exchange, self._shell.limits)
 
     async def _attempt(self, exchange: Exchange, departure: Departure, sink: Sink) -> None:

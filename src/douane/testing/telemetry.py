@@ -33,8 +33,15 @@ class SilentTelemetry:
 class GivenInspector:
     """The `Inspector` port: says what it was told to say."""
 
-    def __init__(self, inspection: Inspection | Failure) -> None:
+    def __init__(self, inspection: Inspection | Failure, meaning: Inspection | None = None) -> None:
         self.inspection = inspection
+        self.meaning = meaning
+        self.understood: list[str] = []
+        """The owners whose requests were read for their meaning."""
 
     async def inspect(self, value: Mapping[str, Any], size_bytes: int) -> Inspection | Failure:
         return self.inspection
+
+    async def understand(self, value: Mapping[str, Any], inspection: Inspection, owner: str) -> Inspection:
+        self.understood.append(owner)
+        return self.meaning or inspection

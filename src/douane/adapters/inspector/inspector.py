@@ -72,6 +72,10 @@ class ScanningInspector:
         turn.add_done_callback(self._turns.discard)
         return await asyncio.shield(turn)
 
+    async def understand(self, value: Mapping[str, Any], inspection: Inspection, owner: str) -> Inspection:  # noqa: ARG002
+        """Say that no layer of meaning is here to read it; see the port."""
+        return inspection._replace(failed=(*inspection.failed, Failure("meaning", "not installed", self.detectors)))
+
     async def aclose(self) -> None:
         """End the child; whatever still waits fails."""
         for turn in tuple(self._turns):

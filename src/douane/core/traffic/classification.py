@@ -68,21 +68,27 @@ _NOTHING: Final = Classified(PUBLIC)
 
 
 def classify(
-    inspection: Inspection | Failure, policy: Policy, *, declared: Label = PUBLIC, floor: Label = PUBLIC
+    inspection: Inspection | Failure,
+    policy: Policy,
+    *,
+    declared: Label = PUBLIC,
+    floor: Label = PUBLIC,
+    owner: str = "",
 ) -> Classified:
-    """Return the label of a request with its reasons."""
+    """Return the label of a request with its reasons, by the map of the key's owner."""
     if isinstance(inspection, Failure):
         return _joined([*_stated(declared, floor), _failed(inspection, policy.unknown)])
     findings = inspection.findings
-    if not findings and not inspection.cut:
+    if not findings and not inspection.cut and not inspection.failed:
         causes = _stated(declared, floor)
         return Classified(declared | floor, causes) if causes else _NOTHING
     causes = _stated(declared, floor)
-    rows, unknown = policy.map, policy.unknown
+    rows, unknown = policy.map_of(owner), policy.unknown
     for cause, count in inspection.causes.items():
         causes.append(_Cause(_label(*cause, rows, unknown), "finding", None, cause, count))
     if inspection.cut:
         causes.append(_cut(unknown))
+    causes += [_failed(failure, unknown) for failure in inspection.failed]
     return _joined(causes, findings)
 
 

@@ -42,6 +42,7 @@ class Cleared:
     zone: Zone
     key: Key
     route: str
+    layers: tuple[str, ...]
     snapshot_version: str
     payload_digest: str
     payload: bytes = field(repr=False)
@@ -57,7 +58,10 @@ class Cleared:
 
 
 class Passage(NamedTuple):
-    """What is asked to pass: the facts that each check looks at, `snapshot`, `revoked` and `now_s` (Unix) as of now."""
+    """What is asked to pass: the facts that each check looks at, `snapshot`, `revoked` and `now_s` (Unix) as of now.
+
+    `layers` are those that the label counts: what they found, or `policy.unknown` where they failed.
+    """
 
     label: Label
     deployment: str
@@ -66,15 +70,16 @@ class Passage(NamedTuple):
     snapshot: Snapshot
     revoked: Revocations
     now_s: int
+    layers: tuple[str, ...] = ()
 
 
 def refusal(p: Passage) -> Reason | None:  # noqa: PLR0911 - one statement a check
     """Return why the passage is not allowed, or None where every check holds.
 
-    Eight checks, each a statement of its own: the mutation run deletes them one by one. The first makes sure that the
+    Nine checks, each a statement of its own: the mutation run deletes them one by one. The first makes sure that the
     rest find the deployment.
     """
-    label, name, key, route_name, snapshot, revoked, now_s = p
+    label, name, key, route_name, snapshot, revoked, now_s, layers = p
     deployment, route = snapshot.deployments.get(name), snapshot.routes.get(route_name)
     if deployment is None or route is None or name not in route.deployments:
         return _not_in_route(p)
@@ -93,6 +98,8 @@ def refusal(p: Passage) -> Reason | None:  # noqa: PLR0911 - one statement a che
         return _blocked(p)
     if not deployment.assurance.routable(allow_unchecked=snapshot.policy.allow_unchecked):
         return _not_verified(p, deployment)
+    if not zone.premises and not snapshot.policy.layers.issubset(layers):
+        return _unread(p, zone)
     return None
 
 
@@ -108,6 +115,7 @@ def clear(passage: Passage, payload: bytes) -> Cleared | Reason:
         passage.snapshot.zones[deployment.zone],
         passage.key,
         passage.route,
+        passage.layers,
         passage.snapshot.version,
         digest(payload),
         payload,
@@ -130,7 +138,9 @@ def confirm(cleared: Cleared, payload: bytes, current: Snapshot, revoked: Revoca
             rule="A permit holds for one payload.",
         )
     reason = refusal(
-        Passage(cleared.label, cleared.deployment.name, cleared.key, cleared.route, current, revoked, now_s)
+        Passage(
+            cleared.label, cleared.deployment.name, cleared.key, cleared.route, current, revoked, now_s, cleared.layers
+        )
     )
     if reason is not None:
         raise ClearanceBroken(reason.fact, reason.fix, rule=reason.rule)
@@ -199,4 +209,14 @@ def _not_verified(p: Passage, deployment: Deployment) -> Reason:
         "Unverified weights are not routable.",
         f"Deployment `{p.deployment}` has assurance `{deployment.assurance}`.",
         'Verify its model; for a trial set `assurance = "unchecked"` and `policy.allow_unchecked = true`.',
+    )
+
+
+def _unread(p: Passage, zone: Zone) -> Reason:
+    missing = ", ".join(f"`{layer}`" for layer in sorted(p.snapshot.policy.layers.difference(p.layers)))
+    return Reason(
+        "unread",
+        "Content leaves the premises only with a label that counts every layer that policy requires.",
+        f"Deployment `{p.deployment}` stands in zone `{zone.name}`, off the premises, and {missing} did not read this.",
+        "Try again; if it goes on, look at the gateway's load, or set `policy.meaning`.",
     )

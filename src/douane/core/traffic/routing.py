@@ -64,6 +64,18 @@ def find_route(name: str, key: Key, snapshot: Snapshot) -> Route:
     return route
 
 
+def may_leave(label: Label, route: Route, key: Key, snapshot: Snapshot) -> bool:
+    """Tell whether a deployment off the premises could take a request of this label: then every layer must read it."""
+    for name in route.deployments:
+        deployment = snapshot.deployments.get(name)
+        if deployment is None:
+            continue
+        zone = snapshot.zones[deployment.zone]
+        if not zone.premises and zone.clearance.permits(label) and (key.zones is None or zone.name in key.zones):
+            return True
+    return False
+
+
 class Candidate(NamedTuple):
     """A deployment of the route. `reasons` is empty where it is allowed."""
 
@@ -117,7 +129,7 @@ class Decision(NamedTuple):
 class Question(NamedTuple):
     """What is to be decided: a request, its route and key, and all that counts at this moment.
 
-    `now_s` is Unix time, `monotonic_s` the circuits' time, `chance` lies in [0, 1).
+    `now_s` is Unix time, `monotonic_s` the circuits' time, `chance` lies in [0, 1). `layers` as in `Passage`.
     """
 
     label: Label
@@ -130,6 +142,7 @@ class Question(NamedTuple):
     now_s: int
     monotonic_s: float
     chance: float
+    layers: tuple[str, ...] = ()
 
 
 def decide(question: Question) -> Decision:
@@ -162,8 +175,8 @@ def first_choice(question: Question) -> str | None:
 
 
 def _objection(question: Question, name: str) -> Reason | None:
-    label, need, route, key, snapshot, revoked, conditions, now_s, monotonic_s, _ = question
-    passage = Passage(label, name, key, route.name, snapshot, revoked, now_s)
+    label, need, route, key, snapshot, revoked, conditions, now_s, monotonic_s, _, layers = question
+    passage = Passage(label, name, key, route.name, snapshot, revoked, now_s, layers)
     reason = refusal(passage)
     if reason is not None:
         return reason
@@ -240,7 +253,7 @@ def _keeps_order(wish: Wish, route: Route) -> bool:
 
 def _order(names: list[str], question: Question) -> list[str]:
     """Sort by strategy, then those that miss the objective behind those that meet it."""
-    _, need, route, _, snapshot, _, conditions, _, _, chance = question
+    _, need, route, _, snapshot, _, conditions, _, _, chance, _ = question
     match _strategy(need.wish, route):
         case Strategy.PRIORITY:
             ordered = names

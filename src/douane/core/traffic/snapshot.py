@@ -84,12 +84,22 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """How findings become labels. `map` goes from finding type, or `TYPE:detail`, to a label."""
+    """How findings become labels. `map` goes from finding type, or `TYPE:detail`, to a label.
+
+    `owners` holds the whole map of each owner that has one of its own. `layers` are those that must have read whatever
+    leaves the premises, each to its end.
+    """
 
     unknown: Label = RESTRICTED
     allow_unchecked: bool = False
     map: Mapping[str, Label] = field(default_factory=dict)
     version: str = "0"
+    owners: Mapping[str, Mapping[str, Label]] = field(default_factory=dict)
+    layers: frozenset[str] = frozenset()
+
+    def map_of(self, owner: str) -> Mapping[str, Label]:
+        """Return the map that counts for an owner's requests."""
+        return self.owners.get(owner, self.map) if self.owners else self.map
 
 
 @dataclass(frozen=True, slots=True)
