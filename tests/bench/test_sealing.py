@@ -6,7 +6,6 @@ import os
 from pathlib import Path
 
 import pytest
-
 from bench.held_out import sealing, vendors
 
 DATA = os.environ.get("DOUANE_TEST_DATA")
