@@ -218,8 +218,11 @@ class LimitBook(Protocol):
 class Inspector(Protocol):
     """Reads a request's content."""
 
-    async def inspect(self, value: Mapping[str, Any], size_bytes: int) -> Inspection | Failure:
-        """Inspect every leaf of a parsed body. Never raises for content; a late or broken layer is a Failure."""
+    async def inspect(self, value: Mapping[str, Any], size_bytes: int, owner: str = "") -> Inspection | Failure:
+        """Inspect every leaf of a parsed body. Never raises for content; a late or broken layer is a Failure.
+
+        What one owner alone has configured is looked for in that owner's requests alone (law 11); "" is nobody.
+        """
 
     async def understand(self, value: Mapping[str, Any], inspection: Inspection, owner: str) -> Inspection:
         """Read a body for its meaning, which `inspect` did not: only what could leave the premises is worth it.

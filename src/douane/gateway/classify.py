@@ -23,7 +23,7 @@ class Classifier:
     async def __call__(self, exchange: Exchange) -> None:
         """Inspect the parsed body and set the label and the codes of its reasons."""
         started_s = self._clock.monotonic_s()
-        exchange.inspection = await self._inspector.inspect(exchange.ask.value, exchange.body_bytes)
+        exchange.inspection = await self._inspector.inspect(exchange.ask.value, exchange.body_bytes, exchange.key.owner)
         await self.again(exchange)
         self._telemetry.classified(
             int(exchange.label.level), exchange.inspection, self._clock.monotonic_s() - started_s

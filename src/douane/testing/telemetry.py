@@ -36,10 +36,13 @@ class GivenInspector:
     def __init__(self, inspection: Inspection | Failure, meaning: Inspection | None = None) -> None:
         self.inspection = inspection
         self.meaning = meaning
+        self.inspected: list[str] = []
+        """The owners whose requests were inspected."""
         self.understood: list[str] = []
         """The owners whose requests were read for their meaning."""
 
-    async def inspect(self, value: Mapping[str, Any], size_bytes: int) -> Inspection | Failure:
+    async def inspect(self, value: Mapping[str, Any], size_bytes: int, owner: str = "") -> Inspection | Failure:
+        self.inspected.append(owner)
         return self.inspection
 
     async def understand(self, value: Mapping[str, Any], inspection: Inspection, owner: str) -> Inspection:

@@ -51,7 +51,7 @@ class ScanningInspector:
         self._one_by_one = asyncio.Lock()
         self.detectors = self._scanner.detectors
 
-    async def inspect(self, value: Mapping[str, Any], size_bytes: int) -> Inspection | Failure:
+    async def inspect(self, value: Mapping[str, Any], size_bytes: int, owner: str = "") -> Inspection | Failure:  # noqa: ARG002
         """Inspect every leaf of a parsed body; see the port."""
         if size_bytes <= self._inline_bytes:
             try:
