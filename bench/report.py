@@ -12,6 +12,7 @@ from importlib import metadata
 from pathlib import Path
 
 from bench import crash
+from bench.detection import page
 from bench.disk import durable_writes_ms
 from bench.measure import percentile
 from bench.peers.catalogue import OUT, PEERS
@@ -87,7 +88,7 @@ def write(
     notes: Sequence[str],
     crashes: Sequence[crash.Crashes] = (),
 ) -> None:
-    """Write the results' page; `crashes` are the runs of `make crash` that are kept."""
+    """Write the results' page; `crashes` are kept runs of `make crash`; what it tells of detection stays."""
     rows = [row for _, each in sections for row in each]
     judged = [row for row in rows if row.verdict in ("pass", "FAIL")]
     failed = [row for row in judged if row.verdict == "FAIL"]
@@ -111,6 +112,7 @@ def write(
             "\n".join(head + lines),
         ]
     parts += [one.section() for one in crashes]
+    parts += [kept] if (kept := page.kept_in(path)) else []
     if notes:
         parts += ["## Notes of the run", "\n".join(f"- {note}" for note in notes)]
     path.write_text("\n\n".join(parts) + "\n")

@@ -6,11 +6,13 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
-from bench.peers import bare, ferrogw, haproxy, litellm, nginx, portkey, vllm_router
+from bench.peers import bare, detect_secrets, ferrogw, haproxy, litellm, nginx, portkey, presidio, vllm_router
 
 PEERS: dict[str, ModuleType] = {
     peer.NAME: peer for peer in (nginx, haproxy, bare, vllm_router, ferrogw, portkey, litellm)
 }
+DETECTORS: dict[str, ModuleType] = {peer.NAME: peer for peer in (presidio, detect_secrets)}
+"""Peers that are asked, not loaded: `bench.detection` starts them."""
 OUT = Path(__file__).resolve().parents[1] / "out"
 
 
@@ -23,13 +25,13 @@ def home(name: str) -> Path:
 
 def main(names: list[str]) -> None:
     """Install each peer that is named and not there yet."""
-    unknown = [name for name in names if name not in PEERS]
-    if unknown or not names:
-        raise SystemExit(f"Name peers to install, of: {', '.join(PEERS)}")
+    known = PEERS | DETECTORS
+    if not names or any(name not in known for name in names):
+        raise SystemExit(f"Name peers to install, of: {', '.join(known)}")
     for name in names:
-        if not PEERS[name].installed(home(name)):
-            PEERS[name].install(home(name))
-        print(f"{name} {PEERS[name].VERSION}: installed")
+        if not known[name].installed(home(name)):
+            known[name].install(home(name))
+        print(f"{name} {known[name].VERSION}: installed")
 
 
 if __name__ == "__main__":

@@ -28,7 +28,6 @@ from douane.detect.engine import Hits, engine
 from douane.detect.overlaps import outside, spans_apart, undisputed
 from douane.detect.phones import DEFAULT_REGIONS
 from douane.detect.rules import decode
-from douane.detect.settings import DetectorSettings
 from douane.detect.table import ACCOUNTS, OUTRANKED
 from douane.detect.table import detectors as all_detectors
 from douane.detect.text import Text
@@ -67,11 +66,6 @@ class Scanner:
         facts += [rules.digest, ",".join(regions), phonenumbers.__version__, stdnum.__version__]
         self.detectors = f"{LAYER}-{sha256(' '.join(facts).encode()).hexdigest()[:12]}"
         self._layers = (LAYER,)
-
-    @classmethod
-    def of(cls, settings: DetectorSettings) -> Scanner:
-        """Return the scanner that a configuration asks for."""
-        return cls(settings.rows, settings.engine, settings.regions)
 
     def scan(self, value: Any) -> Inspection:
         """Inspect every leaf of a JSON value, or a bare text."""

@@ -14,7 +14,6 @@ import orjson
 
 from douane.core.finding import Inspection
 from douane.detect.scanner import Scanner
-from douane.detect.settings import settings_of
 
 MAX_MEMORY_BYTES: Final = 1024 * 1024 * 1024
 
@@ -24,7 +23,8 @@ def serve(source: BinaryIO, sink: BinaryIO) -> None:
     greeting = _read(source)
     if greeting is None:
         return
-    scanner = Scanner.of(settings_of(orjson.loads(greeting)))
+    setting = orjson.loads(greeting)
+    scanner = Scanner(setting["rows"], setting["engine"], tuple(setting["regions"]))
     while (body := _read(source)) is not None:
         answer = orjson.dumps(_answer(scanner, body))
         sink.write(len(answer).to_bytes(4, "big") + answer)

@@ -1,0 +1,1 @@
+"""How well requests are classified, and at what cost, beside Presidio and detect-secrets."""

@@ -1,0 +1,56 @@
+"""What classification keeps in memory, above a process that has everything else: in processes of their own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+
+from bench.detection.measure import Found, Measure
+from bench.detection.world import World
+
+WITHOUT_MB, WITH_MB = 60.0, 160.0
+
+CHILD = """
+import gc, json, sys
+from pathlib import Path
+import douane.config, douane.gateway.pipeline, douane.http.server, douane.adapters.store, douane.adapters.telemetry
+
+def pss():
+    gc.collect()
+    line = next(x for x in Path("/proc/self/smaps_rollup").read_text().splitlines() if x.startswith("Pss:"))
+    return int(line.split()[1]) * 1024 / 1e6
+
+early = [name for name in ("hyperscan", "stdnum", "phonenumbers") if name in sys.modules]
+base = pss()
+from douane.detect.scanner import Scanner
+scanner = Scanner(douane.config.detector_rules())
+sys.path.insert(0, sys.argv[1])
+from bench.detection import texts
+for size in (1, 16, 128):
+    for make in (texts.mixed, texts.dense):
+        tuple(scanner.scan(make(size * 1024, 3)).findings)
+print(json.dumps({"base": base, "with": pss(), "early": early}))
+"""
+
+
+def memory(world: World) -> Iterator[Found]:
+    """Proportional set size: before there is a scanner, and once it has read six texts of up to 128 KB."""
+    root = __file__.rsplit("/bench/", 1)[0]
+    done = subprocess.run([sys.executable, "-c", CHILD, root], capture_output=True, text=True, timeout=300, check=False)
+    if done.returncode:
+        raise RuntimeError(done.stderr[-800:])
+    row = json.loads(done.stdout.splitlines()[-1])
+    note = f"base {row['base']:.1f} MB" + (f", {', '.join(row['early'])} in it already" if row["early"] else "")
+    its = f"{world.presidio.rss_mb:.0f} MB in all" if world.presidio is not None and world.presidio.rss_mb else ""
+    yield Measure(
+        "memory without meaning, above the base",
+        row["with"] - row["base"],
+        WITHOUT_MB,
+        "MB",
+        at_least=False,
+        peer=its,
+        note=note,
+    )
+    yield Measure("memory with meaning, above the base", None, WITH_MB, "MB", at_least=False, note="no layer `meaning`")
