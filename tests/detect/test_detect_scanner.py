@@ -71,8 +71,8 @@ def test_a_finding_in_a_key_points_at_the_key(scanner):
     assert (found.type, found.pointer, found.start, found.end) == ("EMAIL", "/metadata/jean@exemple.fr~key", 0, 15)
 
 
-def test_nothing_is_found_across_two_leaves(scanner):
-    assert scanner.scan({"messages": ["4970 1012", "3456 7893"]}).findings == ()
+def test_nothing_is_found_across_two_leaves_that_are_no_messages(scanner):
+    assert scanner.scan({"metadata": {"a": "4970 1012", "b": "3456 7893"}}).findings == ()
 
 
 @pytest.mark.parametrize("role", ["system", "user", "assistant", "tool", "developer"])

@@ -1,6 +1,7 @@
 """Which candidates stand where several overlap: the one with the stronger proof; those of rank 0 beside anything.
 
-What an account number would outrank anyway need not be looked for inside it: `outside` spares the detectors those hits.
+What an account number would outrank anyway need not be looked for inside it, nor counted as one of a column's ids:
+`outside` spares the detectors those hits.
 """
 
 from __future__ import annotations
@@ -16,8 +17,6 @@ from douane.detect.detector import Candidate
 _BY_PLACE: Final = itemgetter(1, 2, 0)
 """By start, end and type."""
 _NOWHERE: Final = (maxsize, maxsize)
-_LONG_GROUP: Final = 12
-"""Twelve digits and more without a separator may be ids of a column, which decide whether others are cards."""
 
 
 def undisputed(candidates: Iterable[Candidate]) -> list[Candidate]:
@@ -66,10 +65,10 @@ def spans_apart(candidates: Iterable[Candidate]) -> list[tuple[int, int]]:
     return spans
 
 
-def outside(spans: Sequence[tuple[int, int]], data: bytes, ends: Sequence[int]) -> list[int]:
-    """Return the hits that end elsewhere than in a span or one byte after it, and those of long groups of digits.
+def outside(spans: Sequence[tuple[int, int]], ends: Sequence[int]) -> list[int]:
+    """Return the hits that end elsewhere than in a span or one byte after it.
 
-    >>> outside([(5, 10)], b"4110 FR761 06 12 34 56", [4, 9, 10, 11, 12])
+    >>> outside([(5, 10)], [4, 9, 10, 11, 12])
     [4, 12]
     """
     kept: list[int] = []
@@ -78,6 +77,6 @@ def outside(spans: Sequence[tuple[int, int]], data: bytes, ends: Sequence[int]) 
     for end in ends:
         while end > limit + 1:
             start, limit = next(ahead, _NOWHERE)
-        if end <= start + 1 or data[end - 1 - _LONG_GROUP : end - 1].isdigit():
+        if end <= start + 1:
             kept.append(end)
     return kept

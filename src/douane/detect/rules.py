@@ -12,7 +12,7 @@ from typing import Any
 from douane.core.digest import canonical, digest
 from douane.errors import ConfigurationError
 
-FILES: tuple[str, ...] = ("numbers", "secrets", "marks")
+FILES: tuple[str, ...] = ("numbers", "secrets", "marks", "views")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +82,7 @@ class Rules:
     shapes: tuple[ShapeRow, ...]
     keywords: tuple[KeywordRow, ...]
     marks: tuple[MarkRow, ...]
+    reports: Mapping[str, Mapping[str, float]]
     digest: str
 
 
@@ -107,7 +108,7 @@ def _broken(name: str) -> ConfigurationError:
 
 
 def _rules(tables: Mapping[str, Mapping[str, Any]], rows: str) -> Rules:
-    numbers, secrets, marks = (tables[name] for name in FILES)
+    numbers, secrets, marks, views = (tables[name] for name in FILES)
     return Rules(
         iban_lengths=dict(numbers["iban"]["length"]),
         vat_structures=dict(numbers["vat"]["structure"]),
@@ -116,6 +117,7 @@ def _rules(tables: Mapping[str, Mapping[str, Any]], rows: str) -> Rules:
         shapes=tuple(_shape(row) for row in secrets["shape"]),
         keywords=tuple(KeywordRow(tuple(row["names"]), row["strong"]) for row in secrets["keyword"]),
         marks=tuple(MarkRow(row["detail"], row["pattern"], row["probe"], row["where"]) for row in marks["mark"]),
+        reports={name: dict(row) for name, row in views["reports"].items()},
         digest=rows,
     )
 

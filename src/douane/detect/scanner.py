@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from hashlib import sha256
+from hashlib import blake2b, sha256
 from itertools import islice
 from typing import Any, Final
 
@@ -28,18 +28,20 @@ from douane.detect.engine import Hits, engine
 from douane.detect.overlaps import outside, spans_apart, undisputed
 from douane.detect.phones import DEFAULT_REGIONS
 from douane.detect.rules import decode
+from douane.detect.seams import Seam, seams_of, seams_of_message
 from douane.detect.table import ACCOUNTS, OUTRANKED
 from douane.detect.table import detectors as all_detectors
 from douane.detect.text import Text
+from douane.detect.units import Unit, UnitInspection
+from douane.detect.units import joined as joined_units
+from douane.detect.views.carried import carried
+from douane.detect.views.levels import Levels, unread
+from douane.detect.views.table import views as all_views
 from douane.detect.walk import Document, pointer, walk
+from douane.detect.whole import BULK_FROM, MOST_PER_TYPE, TOLD_TOGETHER, together
 
 LAYER: Final = "patterns"
-MOST_PER_TYPE: Final = 256
 MOST_CANDIDATES: Final = 4 * MOST_PER_TYPE
-BULK_FROM: Final = 10
-"""So many distinct e-mail addresses or phone numbers are a list of people."""
-
-_BULK_TYPES: Final = ("EMAIL", "PHONE")
 
 
 class Scanner:
@@ -57,12 +59,17 @@ class Scanner:
     ) -> None:
         rules = decode(rows)
         self._table = all_detectors(rules, regions, extra)
-        owners = [(number, slot) for number, found in enumerate(self._table) for slot in range(len(found.probes))]
-        self._owners: list[tuple[int, int]] = owners
-        self._engine = engine(engine_name, [probe for found in self._table for probe in found.probes])
+        self._owners = [(number, slot) for number, found in enumerate(self._table) for slot in range(len(found.probes))]
+        self._gates_from = gates_from = len(self._owners)
+        views = all_views(rules)
+        probes = [probe for found in self._table for probe in found.probes]
+        self._engine = engine(engine_name, probes + [probe for view in views for probe in view.probes])
+        places = {(self._table[owner].name, slot): number for number, (owner, slot) in enumerate(self._owners)}
+        self._levels = Levels(views, rules.reports, places, gates_from, self._engine.scan, self._found)
         self.engine_name = self._engine.name
         self.versions = {found.name: found.version for found in self._table}
         facts = [f"{name}/{version}" for name, version in self.versions.items()]
+        facts += [f"@{view.name}/{view.version}" for view in views]
         facts += [rules.digest, ",".join(regions), phonenumbers.__version__, stdnum.__version__]
         self.detectors = f"{LAYER}-{sha256(' '.join(facts).encode()).hexdigest()[:12]}"
         self._layers = (LAYER,)
@@ -71,7 +78,7 @@ class Scanner:
         """Inspect every leaf of a JSON value, or a bare text."""
         document = walk(value)
         text = Text(document.leaves)
-        return self._inspection(document, text, self._engine.scan(text.data))
+        return self._inspection(document, text, self._engine.scan(text.data), seams_of(value))
 
     def scan_if_brief(self, value: Any, most_hits: int) -> Inspection | None:
         """Inspect as `scan` does, or return None where the probes hit more often: each hit takes microseconds."""
@@ -80,21 +87,62 @@ class Scanner:
         hits = self._engine.scan(text.data)
         if hits and sum(map(len, hits.values())) > most_hits:
             return None
-        return self._inspection(document, text, hits)
+        return self._inspection(document, text, hits, seams_of(value))
 
-    def _inspection(self, document: Document, text: Text, hits: Hits) -> Inspection:
-        candidates, cut = self._candidates(text.data, hits) if hits else ([], False)
-        odd = document.unreadable
-        if not candidates and not odd:
+    def scan_unit(self, unit: Unit, key: bytes = b"") -> UnitInspection:
+        """Inspect one unit of a body (`units`); `key` seals what is kept of its values, of 64 bytes at most."""
+        alone = {unit.word: [unit.value]} if unit.word else unit.value
+        document = walk(alone)
+        text = Text(document.leaves)
+        seams = seams_of_message(unit.word, unit.value, unit.carried) if unit.word else seams_of(alone)
+        spans, _, cut = self._spans(document, text, self._engine.scan(text.data), seams)
+        spans = [span for span in spans if span[2] != "BULK"]
+        findings = _placed(alone, spans)
+        if unit.word:
+            above = len(pointer((unit.word, 0)))
+            findings = tuple([found._replace(pointer=found.pointer[above:]) for found in findings])
+        odd = len(findings) - len(spans)
+        sealed = [(odd + number, _sealed(span[6], key)) for number, span in enumerate(spans) if span[6]]
+        return UnitInspection(findings, tuple(sealed), self._layers, self.detectors, cut, text.chars)
+
+    @staticmethod
+    def joined(cut: Sequence[Unit], seen: Sequence[UnitInspection]) -> Inspection:
+        """Return the inspection of the body that units were cut from; see `units.joined`."""
+        return joined_units(cut, seen)
+
+    def _inspection(self, document: Document, text: Text, hits: Hits, seams: Sequence[Seam]) -> Inspection:
+        if not hits and not seams and not document.unreadable:
             return Inspection((), self._layers, self.detectors, False, text.chars)
+        spans, causes, cut = self._spans(document, text, hits, seams)
+        if not causes:
+            return Inspection((), self._layers, self.detectors, cut, text.chars)
+        for number, span in enumerate(spans):
+            if span[6]:
+                spans[number] = (*span[:6], b"")
+        findings = Findings(causes, partial(_placed, document.value, spans))
+        return Inspection(findings, self._layers, self.detectors, cut, text.chars)
+
+    def _spans(
+        self, document: Document, text: Text, hits: Hits, seams: Sequence[Seam]
+    ) -> tuple[list[Span], dict[tuple[str, str], int], bool]:
+        """Return what was found and how often, and whether that is not all."""
+        data = text.data
+        candidates, cut = self._found(data, hits) if hits else ([], False)
+        below = self._levels.below(data, hits, candidates, carried(seams, document, text) if seams else ())
+        if below is not None:
+            candidates = unread(candidates, below.read) + below.candidates
+            cut = cut or below.cut
         causes: dict[tuple[str, str], int] = {}
+        odd = document.unreadable
         for _, _, kind in odd[:MOST_PER_TYPE]:
             causes["UNREADABLE", kind] = causes.get(("UNREADABLE", kind), 0) + 1
+        if not candidates:
+            return [], causes, cut or len(odd) > MOST_PER_TYPE
         spans, more = _bounded(undisputed(candidates), causes)
-        findings = Findings(causes, partial(_placed, document.value, spans))
-        return Inspection(findings, self._layers, self.detectors, cut or more or len(odd) > MOST_PER_TYPE, text.chars)
+        return spans, causes, cut or more or len(odd) > MOST_PER_TYPE
 
-    def _candidates(self, data: bytes, hits: Hits) -> tuple[list[Candidate], bool]:
+    def _found(self, data: bytes, hits: Hits) -> tuple[list[Candidate], bool]:
+        """Return what the detectors find around their probes' hits, and whether there was more than they may find."""
         found: list[Candidate] = []
         accounts: list[tuple[int, int]] = []
         cut = False
@@ -102,7 +150,7 @@ class Scanner:
             detector = self._table[owner]
             name = detector.name
             if accounts and name in OUTRANKED:
-                ends = [outside(accounts, data, hits) if hits else hits for hits in ends]
+                ends = [outside(accounts, hits) if hits else hits for hits in ends]
             of_detector, more = _first(detector.find(data, ends))
             if name == ACCOUNTS:
                 accounts = spans_apart(of_detector)
@@ -114,6 +162,8 @@ class Scanner:
         """Return where each detector's probes ended, by detector, in the detectors' order, and probe."""
         by_owner: dict[int, list[list[int]]] = {}
         for probe in sorted(hits):
+            if probe >= self._gates_from:
+                break
             owner, slot = self._owners[probe]
             if owner not in by_owner:
                 by_owner[owner] = [[]] * len(self._table[owner].probes)
@@ -134,27 +184,33 @@ def _first(candidates: Iterator[Candidate]) -> tuple[list[Candidate], bool]:
     return found, False
 
 
-Span = tuple[int, int, str, str, float, str]
-"""First byte of the joined leaves and the one after the last, type, detail, confidence, detector. Never the value."""
+Span = tuple[int, int, str, str, float, str, bytes]
+"""First byte of the joined leaves and the one after the last, type, detail, confidence, detector; the value where it
+matters together with others, until it is sealed."""
 
 
 def _bounded(candidates: list[Candidate], causes: dict[tuple[str, str], int]) -> tuple[list[Span], bool]:
     """Return at most so many of a type, and a list of people, and count them; tell whether some were left out."""
     kept = candidates if len(candidates) <= MOST_PER_TYPE else _fewer(candidates)
-    distinct: dict[str, set[bytes]] = {}
+    several = False
     spans: list[Span] = []
     for kind, start, end, confidence, detail, _, value, detector in kept:
         cause = kind, detail
         causes[cause] = causes.get(cause, 0) + 1
-        spans.append((start, end, kind, detail, confidence, detector))
-        if kind in _BULK_TYPES:
-            values = distinct.setdefault(kind, set())
-            if value not in values:
-                values.add(value)
-                if len(values) == BULK_FROM:
-                    causes["BULK", kind.lower()] = 1
-                    spans.append((start, end, "BULK", kind.lower(), 0.9, "bulk"))
+        matters = kind in TOLD_TOGETHER
+        spans.append((start, end, kind, detail, confidence, detector, value if matters else b""))
+        several = several or matters
+    if several and len(kept) >= BULK_FROM:
+        for told in together([(number, span[2], span[6]) for number, span in enumerate(spans) if span[6]]):
+            causes[told.type, told.detail] = 1
+            start, end = spans[told.number][:2]
+            spans.append((start, end, told.type, told.detail, told.confidence, told.detector, b""))
     return spans, len(kept) < len(candidates)
+
+
+def _sealed(value: bytes, key: bytes) -> bytes:
+    """Return eight bytes that are the same for the same value, and tell nothing of it without the key."""
+    return blake2b(value, digest_size=8, key=key).digest()
 
 
 def _fewer(candidates: list[Candidate]) -> list[Candidate]:
@@ -180,6 +236,6 @@ def _placed(value: Any, spans: list[Span]) -> tuple[Finding, ...]:
     ]
     findings += [
         Finding(kind, pointers[leaf], first, last, confidence, detector, detail)
-        for (leaf, first, last), (_, _, kind, detail, confidence, detector) in zip(places, spans, strict=True)
+        for (leaf, first, last), (_, _, kind, detail, confidence, detector, _) in zip(places, spans, strict=True)
     ]
     return tuple(findings)

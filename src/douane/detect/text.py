@@ -21,7 +21,7 @@ class Text:
     def __init__(self, leaves: list[str]) -> None:
         joined = f"\x00{_SEPARATOR.join(leaves)}\x00"
         self.leaves = leaves
-        self.chars = max(0, len(joined) - len(leaves) - 1)
+        self.chars = len(joined) - len(leaves) - 1 if leaves else 0
         try:
             self.data = joined.encode()
         except UnicodeEncodeError:
@@ -45,6 +45,10 @@ class Text:
             return leaf, start - begin, end - begin
         first = self._points(leaf, begin, start)
         return leaf, first, first + _count(self.data[start:end])
+
+    def start_of(self, leaf: int) -> int:
+        """Return the first byte of a leaf in `data`."""
+        return (self._starts or self._leaf_starts())[leaf]
 
     def _points(self, leaf: int, begin: int, offset: int) -> int:
         """Count the code points from a leaf's beginning to an offset, from where the last count ended."""
