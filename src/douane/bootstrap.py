@@ -164,7 +164,7 @@ class House:
         exits.callback(self.keys.close)
         self.upstream = Http1Upstream()
         exits.push_async_callback(self.upstream.aclose)
-        self.inspector = ScanningInspector(config.detector_rules())
+        self.inspector = ScanningInspector(self.configuration.detectors)
         exits.push_async_callback(self.inspector.aclose)
         await self._load_budgets()
         self.gateway = Gateway(
@@ -235,9 +235,11 @@ class House:
             raise ConfigurationErrors(problems)
         snapshot = self._with_engines(fresh.snapshot)
         spent = await self._spent_before(snapshot.keys.values(), snapshot.rates)
+        scanner = await self.inspector.prepare(fresh.detectors)
         self.take_bounds(fresh.server)
         self._keep_budgets(spent)
         self.configuration = fresh
+        self.inspector.take(fresh.detectors, scanner)
         self.snapshots.swap(snapshot)
         version = snapshot.version
         self.telemetry.note("reload", version=version)
@@ -412,7 +414,7 @@ def explain_offline(
     return explain(
         body,
         replace(snapshot, deployments=deployments),
-        Scanner(config.detector_rules()),
+        Scanner.of(configuration.detectors),
         kinds,
         SystemClock(),
         key=key,

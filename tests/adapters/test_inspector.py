@@ -11,6 +11,8 @@ import uvloop
 from douane.adapters.inspector import ScanningInspector
 from douane.config import detector_rules
 from douane.core.finding import Failure, Inspection
+from douane.detect.settings import DetectorSettings
+from douane.errors import ConfigurationError
 
 LARGE = 10**6
 BODY = {
@@ -39,7 +41,7 @@ def run(loop, scene):
 
 
 def inspector(**given):
-    return ScanningInspector(detector_rules(), **{"deadline_s": 30.0, **given})
+    return ScanningInspector(DetectorSettings(detector_rules()), **{"deadline_s": 30.0, **given})
 
 
 @asynccontextmanager
@@ -218,5 +220,71 @@ def test_what_can_not_be_handed_to_the_child_is_a_failure():
         failure = await reader.inspect({"x": "\ud800"}, LARGE)
         await reader.aclose()
         assert (type(failure), failure.cause) == (Failure, "not serialisable")
+
+    run(None, scene)
+
+
+# --- other settings, while it runs -----------------------------------------------------------------------------------
+
+BRITISH = {"messages": [{"role": "user", "content": "ring 020 7946 0018 today"}]}
+
+
+async def put_in_force(reader, settings):
+    reader.take(settings, await reader.prepare(settings))
+
+
+@LOOPS
+def test_other_settings_count_for_small_and_large_bodies_alike(loop):
+    rows = detector_rules()
+    french, british = DetectorSettings(rows, regions=("FR",)), DetectorSettings(rows, regions=("GB",))
+
+    async def scene():
+        async with reading() as reader:
+            await put_in_force(reader, french)
+            assert (await reader.inspect(BRITISH, LARGE)).findings == ()
+            before = reader.detectors
+            await put_in_force(reader, british)
+            for size in (100, LARGE):
+                inspection = await reader.inspect(BRITISH, size)
+                assert [found.type for found in inspection.findings] == ["PHONE"]
+                assert inspection.detectors == reader.detectors != before
+
+    run(loop, scene)
+
+
+def test_what_is_being_read_when_the_settings_change_ends_as_it_began():
+    async def scene():
+        async with reading() as reader:
+            running = asyncio.ensure_future(reader.inspect(BODY, LARGE))
+            while reader._child.pid is None:  # noqa: ASYNC110 - the process has no event of its own
+                await asyncio.sleep(0)
+            process, before = reader._child._process, reader.detectors
+            await put_in_force(reader, DetectorSettings(detector_rules(), regions=("GB",)))
+            inspection = await running
+            assert isinstance(inspection, Inspection)
+            assert inspection.detectors == before != reader.detectors
+            await process.wait()
+
+    run(None, scene)
+
+
+def test_equal_settings_keep_the_child_that_runs():
+    async def scene():
+        async with reading() as reader:
+            await reader.inspect(BODY, LARGE)
+            pid = reader._child.pid
+            await put_in_force(reader, DetectorSettings(detector_rules()))
+            await reader.inspect(BODY, LARGE)
+            assert reader._child.pid == pid
+
+    run(None, scene)
+
+
+def test_settings_that_do_not_compile_change_nothing():
+    async def scene():
+        async with reading() as reader:
+            with pytest.raises(ConfigurationError):
+                await reader.prepare(DetectorSettings(detector_rules(), engine="pcre"))
+            assert isinstance(await reader.inspect(BODY, 100), Inspection)
 
     run(None, scene)

@@ -15,6 +15,7 @@ from douane import config
 from douane.adapters.inspector import ScanningInspector
 from douane.core.label import Label, Level
 from douane.core.traffic.clearance import Revocations
+from douane.detect.settings import DetectorSettings
 from douane.testing.keys import digest_of
 
 EXAMPLES = int(os.environ.get("DOUANE_MACHINE_EXAMPLES", "60"))
@@ -27,7 +28,7 @@ class LeakMachine(RuleBasedStateMachine):
     def begin(self, seed: int) -> None:
         self.rng = random.Random(seed)
         self.runner = asyncio.Runner()
-        self.inspector = ScanningInspector(config.detector_rules())
+        self.inspector = ScanningInspector(DetectorSettings(config.detector_rules()))
         self.world = world_of(topology(self.rng), self.inspector, self.rng)
         self.reloads = 1
 

@@ -29,6 +29,7 @@ from leak_world import (
 from douane import config
 from douane.adapters.inspector import ScanningInspector
 from douane.core.label import Label, Level
+from douane.detect.settings import DetectorSettings
 
 CASES = int(os.environ.get("DOUANE_MATRIX_CASES", "50"))
 CELLS = [
@@ -47,7 +48,7 @@ def test_nothing_sensitive_reaches_a_zone_not_cleared_for_it(fault: str, endpoin
 
 
 async def cell(fault: str, endpoint: str, stream: bool) -> None:
-    inspector = ScanningInspector(config.detector_rules())
+    inspector = ScanningInspector(DetectorSettings(config.detector_rules()))
     try:
         for source in SOURCES:
             for number in range(CASES):
@@ -144,7 +145,7 @@ def test_public_text_does_reach_the_cloud() -> None:
     """The matrix would also pass on a gateway that sends nothing: this one sends."""
 
     async def run() -> int:
-        inspector = ScanningInspector(config.detector_rules())
+        inspector = ScanningInspector(DetectorSettings(config.detector_rules()))
         reached = 0
         for number in range(100):
             rng = random.Random(number)

@@ -28,7 +28,6 @@ def classify(
 
     from douane.bootstrap import Start, configuration_of, kinds_installed
     from douane.cli.render import opened
-    from douane.config import detector_rules
     from douane.control.classify import classify_lines, classify_text
     from douane.detect.scanner import Scanner
     from douane.errors import InvalidRequest
@@ -39,8 +38,9 @@ def classify(
             "There are two inputs, FILE and --jsonl.", "Give one of them.", rule="One input is read.", param="--jsonl"
         )
     start = Start(str(config) if config is not None else None)
-    policy = configuration_of(start, kinds_installed()).snapshot.policy
-    scanner = Scanner(detector_rules())
+    configuration = configuration_of(start, kinds_installed())
+    policy = configuration.snapshot.policy
+    scanner = Scanner.of(configuration.detectors)
     if jsonl is not None:
         unread = False
         with opened(jsonl) as lines:

@@ -17,12 +17,14 @@ from pathlib import Path as FilePath
 
 from douane.config import schema
 from douane.config.compile import compile_document
+from douane.config.data import detector_rules
 from douane.config.problems import Problems, quoted
 from douane.config.shape import shape
 from douane.config.text import LONGEST_FILE_BYTES, Expander, cause_of, decode, read_regular
 from douane.core.models.catalogue import KindFacts
 from douane.core.reason import Reason
 from douane.core.traffic.snapshot import Snapshot
+from douane.detect.settings import DetectorSettings
 from douane.errors import ConfigurationError, ConfigurationErrors
 
 KindTable = Mapping[str, KindFacts]
@@ -54,6 +56,7 @@ class Configuration:
 
     server: ServerSettings
     snapshot: Snapshot
+    detectors: DetectorSettings
     warnings: tuple[Reason, ...]
     source: str
 
@@ -99,7 +102,8 @@ def loads(
     snapshot = compile_document(document, spoilt, kinds, base_dir, problems)
     if problems.found:
         raise ConfigurationErrors(tuple(problems.found))
-    return Configuration(_server(document.server, base_dir), snapshot, tuple(problems.warnings), source)
+    detectors = DetectorSettings(detector_rules())
+    return Configuration(_server(document.server, base_dir), snapshot, detectors, tuple(problems.warnings), source)
 
 
 def data_dir(given: str | None, configuration: Configuration, environ: Mapping[str, str] | None = None) -> str:

@@ -29,6 +29,7 @@ from douane.detect.overlaps import outside, spans_apart, undisputed
 from douane.detect.phones import DEFAULT_REGIONS
 from douane.detect.rules import decode
 from douane.detect.seams import Seam, seams_of, seams_of_message
+from douane.detect.settings import DetectorSettings
 from douane.detect.table import ACCOUNTS, OUTRANKED
 from douane.detect.table import detectors as all_detectors
 from douane.detect.text import Text
@@ -73,6 +74,11 @@ class Scanner:
         facts += [rules.digest, ",".join(regions), phonenumbers.__version__, stdnum.__version__]
         self.detectors = f"{LAYER}-{sha256(' '.join(facts).encode()).hexdigest()[:12]}"
         self._layers = (LAYER,)
+
+    @classmethod
+    def of(cls, settings: DetectorSettings) -> Scanner:
+        """Return the scanner that a configuration asks for."""
+        return cls(settings.rows, settings.engine, settings.regions)
 
     def scan(self, value: Any) -> Inspection:
         """Inspect every leaf of a JSON value, or a bare text."""

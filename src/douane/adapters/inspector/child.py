@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import orjson
@@ -38,9 +38,9 @@ def frame(payload: bytes) -> bytes:
 
 
 class Child:
-    """One process at most. Not for two callers at once."""
+    """One process at most. Not for two callers at once. `greeting` is asked for whenever a process starts."""
 
-    def __init__(self, command: Sequence[str], greeting: bytes) -> None:
+    def __init__(self, command: Sequence[str], greeting: Callable[[], bytes]) -> None:
         self._command = tuple(command)
         self._greeting = greeting
         self._process: Process | None = None
@@ -89,7 +89,7 @@ class Child:
             *self._command, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, start_new_session=True
         )
         if process.stdin is not None:
-            process.stdin.write(frame(self._greeting))
+            process.stdin.write(frame(self._greeting()))
         return process
 
 

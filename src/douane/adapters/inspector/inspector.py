@@ -10,8 +10,8 @@ import orjson
 
 from douane.adapters.inspector.child import Child, ChildFailed, worker_command
 from douane.core.finding import Failure, Inspection
-from douane.detect.phones import DEFAULT_REGIONS
 from douane.detect.scanner import LAYER, Scanner
+from douane.detect.settings import DetectorSettings
 
 INLINE_BYTES = 32 * 1024
 INLINE_HITS = 500
@@ -30,25 +30,25 @@ class ScanningInspector:
 
     def __init__(
         self,
-        rows: Mapping[str, Mapping[str, Any]],
+        settings: DetectorSettings,
         *,
-        engine: str = "auto",
-        regions: Sequence[str] = DEFAULT_REGIONS,
         deadline_s: float = DEADLINE_S,
         inline_bytes: int = INLINE_BYTES,
         inline_hits: int = INLINE_HITS,
         queue: int = QUEUE,
         command: Sequence[str] | None = None,
     ) -> None:
-        self._scanner = Scanner(rows, engine, regions)
-        greeting = orjson.dumps({"rows": rows, "engine": engine, "regions": list(regions)})
-        self._child = Child(command or worker_command(), greeting)
+        self._scanner = Scanner.of(settings)
+        self._command = tuple(command or worker_command())
+        self._settings = settings
+        self._child = self._child_of(settings)
         self._deadline_s = deadline_s
         self._inline_bytes = inline_bytes
         self._inline_hits = inline_hits
         self._queue = queue
         self._turns: set[asyncio.Task[Inspection | Failure]] = set()
         self._one_by_one = asyncio.Lock()
+        self._retired: set[asyncio.Task[None]] = set()
         self.detectors = self._scanner.detectors
 
     async def inspect(self, value: Mapping[str, Any], size_bytes: int, owner: str = "") -> Inspection | Failure:  # noqa: ARG002
@@ -76,11 +76,42 @@ class ScanningInspector:
         """Say that no layer of meaning is here to read it; see the port."""
         return inspection._replace(failed=(*inspection.failed, Failure("meaning", "not installed", self.detectors)))
 
+    async def prepare(self, settings: DetectorSettings) -> Scanner:
+        """Compile other settings beside the event loop, for `take`. Raises ConfigurationError; nothing changes."""
+        if settings == self._settings:
+            return self._scanner
+        return await asyncio.to_thread(Scanner.of, settings)
+
+    def take(self, settings: DetectorSettings, scanner: Scanner) -> None:
+        """Put settings that were prepared in force, for every inspection that begins after this; others end as begun.
+
+        The child at work, if any, is let go when it has answered.
+        """
+        if settings == self._settings:
+            return
+        former, self._child = self._child, self._child_of(settings)
+        self._settings, self._scanner, self.detectors = settings, scanner, scanner.detectors
+        task = asyncio.get_running_loop().create_task(self._retire(former))
+        self._retired.add(task)
+        task.add_done_callback(self._retired.discard)
+
     async def aclose(self) -> None:
         """End the child; whatever still waits fails."""
-        for turn in tuple(self._turns):
+        for turn in (*self._turns, *self._retired):
             turn.cancel()
+        await asyncio.gather(*self._turns, *self._retired, return_exceptions=True)
         await self._child.kill()
+
+    def _child_of(self, settings: DetectorSettings) -> Child:
+        return Child(self._command, lambda: orjson.dumps(settings.as_fields()))
+
+    async def _retire(self, child: Child) -> None:
+        try:
+            async with self._one_by_one:
+                await child.kill()
+        except asyncio.CancelledError:
+            await child.kill()
+            raise
 
     async def _turn(self, payload: bytes, deadline_s: float) -> Inspection | Failure:
         """Scan in the child when it is free. It goes on when its caller leaves: the next one needs a child at rest."""
@@ -89,13 +120,14 @@ class ScanningInspector:
                 await self._one_by_one.acquire()
         except TimeoutError:
             return self._failure("late, waiting")
+        child = self._child
         try:
             if asyncio.get_running_loop().time() >= deadline_s:
                 return self._failure("late, waiting")
             async with asyncio.timeout_at(deadline_s):
-                return await self._child.scan(payload)
+                return await child.scan(payload)
         except BaseException as error:
-            await self._child.kill()
+            await child.kill()
             if not isinstance(error, Exception):
                 raise
             return self._failure(_cause(error))

@@ -14,6 +14,7 @@ import orjson
 
 from douane.core.finding import Inspection
 from douane.detect.scanner import Scanner
+from douane.detect.settings import settings_of
 
 MAX_MEMORY_BYTES: Final = 1024 * 1024 * 1024
 
@@ -23,8 +24,7 @@ def serve(source: BinaryIO, sink: BinaryIO) -> None:
     greeting = _read(source)
     if greeting is None:
         return
-    setting = orjson.loads(greeting)
-    scanner = Scanner(setting["rows"], setting["engine"], tuple(setting["regions"]))
+    scanner = Scanner.of(settings_of(orjson.loads(greeting)))
     while (body := _read(source)) is not None:
         answer = orjson.dumps(_answer(scanner, body))
         sink.write(len(answer).to_bytes(4, "big") + answer)

@@ -1,0 +1,31 @@
+"""What a configuration decides about detection: all that a scanner is compiled from, in one value.
+
+A reload makes a new one and puts it in force whole, in the gateway and in its child, which gets it as plain fields.
+Reading it from files is left to `douane.config`, what it comes to, to `douane.detect.scanner`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from douane.detect.phones import DEFAULT_REGIONS
+
+
+@dataclass(frozen=True, slots=True)
+class DetectorSettings:
+    """`rows` are the parsed files of data/detectors, by name; `regions` whose national phone numbers are looked for."""
+
+    rows: Mapping[str, Mapping[str, Any]]
+    engine: str = "auto"
+    regions: tuple[str, ...] = DEFAULT_REGIONS
+
+    def as_fields(self) -> dict[str, Any]:
+        """Return it as JSON for another process."""
+        return {"rows": self.rows, "engine": self.engine, "regions": self.regions}
+
+
+def settings_of(fields: Mapping[str, Any]) -> DetectorSettings:
+    """Return what `as_fields` gave."""
+    return DetectorSettings(fields["rows"], fields["engine"], tuple(fields["regions"]))
