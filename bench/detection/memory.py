@@ -15,23 +15,26 @@ WITHOUT_MB, WITH_MB = 60.0, 160.0
 CHILD = """
 import gc, json, sys
 from pathlib import Path
-import douane.config, douane.gateway.pipeline, douane.http.server, douane.adapters.store, douane.adapters.telemetry
+import asyncio, httptools, orjson, pydantic, sqlalchemy, starlette.applications, uvloop
 
 def pss():
     gc.collect()
     line = next(x for x in Path("/proc/self/smaps_rollup").read_text().splitlines() if x.startswith("Pss:"))
     return int(line.split()[1]) * 1024 / 1e6
 
-early = [name for name in ("hyperscan", "stdnum", "phonenumbers") if name in sys.modules]
-base = pss()
-from douane.detect.scanner import Scanner
-scanner = Scanner(douane.config.detector_rules())
+libraries = pss()
+import douane.detect.scanner
+detect = pss()
+import douane.config, douane.gateway.pipeline, douane.http.server, douane.adapters.store, douane.adapters.telemetry
+gateway = pss()
+scanner = douane.detect.scanner.Scanner(douane.config.detector_rules())
 sys.path.insert(0, sys.argv[1])
 from bench.detection import texts
 for size in (1, 16, 128):
     for make in (texts.mixed, texts.dense):
         tuple(scanner.scan(make(size * 1024, 3)).findings)
-print(json.dumps({"base": base, "with": pss(), "early": early}))
+code, data = detect - libraries, pss() - gateway
+print(json.dumps({"base": gateway - code, "code": code, "data": data}))
 """
 
 
@@ -42,11 +45,11 @@ def memory(world: World) -> Iterator[Found]:
     if done.returncode:
         raise RuntimeError(done.stderr[-800:])
     row = json.loads(done.stdout.splitlines()[-1])
-    note = f"base {row['base']:.1f} MB" + (f", {', '.join(row['early'])} in it already" if row["early"] else "")
+    note = f"{row['code']:.1f} MB of code, {row['data']:.1f} MB of tables; base {row['base']:.1f} MB"
     its = f"{world.presidio.rss_mb:.0f} MB in all" if world.presidio is not None and world.presidio.rss_mb else ""
     yield Measure(
         "memory without meaning, above the base",
-        row["with"] - row["base"],
+        row["code"] + row["data"],
         WITHOUT_MB,
         "MB",
         at_least=False,

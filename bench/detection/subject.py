@@ -49,8 +49,9 @@ def look(text: Any, regions: tuple[str, ...] = ()) -> Seen:
     scan = scanner(regions).scan
     begin = time.thread_time()
     inspection = scan(text)
+    findings = tuple(inspection.findings)
     spent = (time.thread_time() - begin) * 1e3
-    spans = [Span(found.start, found.end, found.type) for found in inspection.findings]
+    spans = [Span(found.start, found.end, found.type) for found in findings]
     return Seen(spans, classify(inspection, policy()).label, spent, inspection)
 
 
