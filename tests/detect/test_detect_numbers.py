@@ -10,7 +10,7 @@ from stdnum.iso7064 import mod_97_10
 
 from douane.config import detector_rules
 from douane.detect.accounts import has_check_digits
-from douane.detect.numbers import passes_luhn
+from douane.detect.identifiers import passes_luhn
 
 NBSP, NNBSP, NBHYPHEN = "\u00a0", "\u202f", "\u2011"
 SEPARATORS = ["", " ", NBSP, NNBSP, ".", "-", NBHYPHEN, "\u2009"]

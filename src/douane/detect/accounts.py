@@ -173,7 +173,7 @@ class VatDetector:
             size = fits.end()
             span = _SIGNS_OF_VAT[size].match(data, start + 2)
             if span is not None and not _glued(data, span.end()) and self._valid(country, fits[0]):
-                return Candidate("VAT", start, span.end(), 0.9, country.decode(), 7, country + fits[0], "vat")
+                return Candidate("VAT", start, span.end(), 0.9, country.decode(), 8, country + fits[0], "vat")
             fits = pattern.match(number, 0, size - 1)
         return None
 

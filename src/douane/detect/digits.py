@@ -25,6 +25,7 @@ NOT_DIGITS = bytes(sorted(set(range(256)) - set(b"0123456789")))
 _BLANKED = bytes(sign if sign in b"0123456789" else 32 for sign in range(256))
 """A table that makes every sign but digits a blank."""
 _RUN_BYTES = b"0123456789 .-/()\xc2\xa0\xe2\xaf" + bytes(range(0x80, 0x94))
+_NOT_ASCII, _THREE_BYTES = 0x80, 0xE0
 _PLUS = ord("+")
 _GLUE = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_\xc3" + bytes(range(0x80, 0xC0))
 """What the word before a run is made of."""
@@ -183,9 +184,9 @@ class Tie(IntEnum):
     """A letter, or a decimal point: it is part of something else."""
 
 
-def tie_of(data: bytes, run: Run, first: int, last: int) -> Tie:
-    """Return the stronger of the ties at both ends of a stretch."""
-    start, end = run.groups[first][0], run.groups[last][1]
+def tie_of(data: bytes, place: Place) -> Tie:
+    """Return the stronger of the ties at both ends of a place."""
+    run, first, last, start, end, _ = place
     before = Tie.NONE
     if first == 0:
         if run.glued:
@@ -215,12 +216,16 @@ def groupings(total: int, cuts: tuple[int, ...]) -> list[tuple[int, ...]]:
     return made
 
 
-def is_apart(place: Place) -> bool:
+def is_apart(data: bytes, place: Place) -> bool:
     """Tell whether the groups before and after a place, if any, are parted from it by more than one sign."""
     groups, first, last = place.run.groups, place.first, place.last
-    if first and groups[first][0] - groups[first - 1][1] <= 1:
+    if first and _is_one_sign(data[groups[first - 1][1] : groups[first][0]]):
         return False
-    return last + 1 == len(groups) or groups[last + 1][0] - groups[last][1] > 1
+    return last + 1 == len(groups) or not _is_one_sign(data[groups[last][1] : groups[last + 1][0]])
+
+
+def _is_one_sign(gap: bytes) -> bool:
+    return len(gap) == 1 or (gap[0] >= _NOT_ASCII and len(gap) == (2 if gap[0] < _THREE_BYTES else 3))
 
 
 def even_gaps(data: bytes, run: Run, first: int, last: int) -> bool:

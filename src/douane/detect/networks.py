@@ -10,7 +10,7 @@ from douane.detect.detector import Candidate, windows
 from douane.detect.engine import Probe
 
 _OCTET = rb"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
-_V4 = re.compile(rb"(?<![0-9.])(?:" + _OCTET + rb"\.){3}" + _OCTET + rb"(?![0-9]|\.[0-9])")
+_V4 = re.compile(rb"(?<![0-9.])(?:" + _OCTET + rb"\.){3}" + _OCTET + rb"(?![0-9A-Za-z_]|\.[0-9])")
 _VERSION_BEFORE = re.compile(rb"(?:\bv|version|release|rev|build|firmware|section|chapitre|article)[ .:=]{0,2}\Z", re.I)
 _NOBODY = (b"0.", b"127.0.", b"255.")
 _V6_CHARS = b"0123456789abcdefABCDEF:."

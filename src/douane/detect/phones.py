@@ -23,7 +23,7 @@ FRENCH: tuple[tuple[int, ...], ...] = (
 AMERICAN: tuple[tuple[int, ...], ...] = ((3, 3, 4),)
 NINE: tuple[tuple[int, ...], ...] = ((3, 3, 3), (3, 2, 2, 2), (2, 3, 2, 2), (9,))
 _ASKED = re.compile(
-    rb"(?:phone|t\xc3\xa9l|tel|mobil|m\xc3\xb3vil|movil|cell|gsm|fax|call|appel|llam)[^\x00\n]{0,16}\Z", re.I
+    rb"(?:phone|t\xc3\xa9l|tel|mobil|m\xc3\xb3vil|movil|cell|gsm|fax|call|(?<!r)appel|llam)[^\x00\n]{0,16}\Z", re.I
 )
 _ASKED_REACH = 24
 """How far before a number the word may begin. There are no words in a run, so deep in one there is none to look for."""
@@ -139,7 +139,7 @@ class Phones:
             if 49 <= data[start + 1] <= 57:
                 if self._others and (first == 0 or start - groups[first - 1][1] > 1):
                     yield from self._national(data, run, first)
-            elif tried < _MOST_PER_RUN and _is_dialled(data, start) and not (first == 0 and run.glued):
+            elif tried < _MOST_PER_RUN and _is_dialled(data, start) and not _continues(data, run, first):
                 tried += 1
                 yield from self._international(data, run, first, skip=2)
 
@@ -155,14 +155,14 @@ class Phones:
     def american(self, data: bytes, place: Place) -> Candidate | None:
         """Return a number of the North American plan, grouped three, three, four."""
         plan = self._plans.american
-        if plan is None or not is_apart(place) or plan.fullmatch(place.digits) is None:
+        if plan is None or not is_apart(data, place) or plan.fullmatch(place.digits) is None:
             return None
         bracket = data[place.start - 1 : place.start] == b"("
         return _phone(place.start - bracket, place.end, place.digits, 0.8, "US", rank=2)
 
     def nine_digits(self, data: bytes, place: Place) -> Candidate | None:
         """Return a number of a plan without trunk prefix: any nine digits look like one, so a word must announce it."""
-        if not self._plans.without_trunk or not is_apart(place):
+        if not self._plans.without_trunk or not is_apart(data, place):
             return None
         start = place.start
         if start - place.run.start >= _ASKED_REACH or _ASKED.search(data, max(0, start - _ASKED_REACH), start) is None:
@@ -225,6 +225,11 @@ def _is_dialled(data: bytes, start: int) -> bool:
     return data[start : start + 2] == b"00" and 49 <= data[start + 2] <= 57
 
 
+def _continues(data: bytes, run: Run, first: int) -> bool:
+    """Tell whether a group is tied to a word, or is what stands after a decimal point."""
+    return bool(run.glued) if first == 0 else data[run.groups[first - 1][1] : run.groups[first][0]] == b"."
+
+
 def _is_whole(data: bytes, run: Run, first: int, last: int, digits: bytes) -> bool:
     start, end = run.groups[first][0], run.groups[last][1]
     if (first == 0 and run.glued) or _DATE.match(data, start) is not None:
@@ -233,6 +238,8 @@ def _is_whole(data: bytes, run: Run, first: int, last: int, digits: bytes) -> bo
         return False
     if last + 1 < len(run.groups):
         return data[end : run.groups[last + 1][0]] not in (b".", b"-", b"/")
+    if data[end] in b"-_" and data[end + 1 : end + 2].isalnum():
+        return False
     return not data[end : end + 1].isalpha() and not _is_labelled(data, start, digits, bare=first == last)
 
 

@@ -10,18 +10,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from douane.core.digest import canonical, digest
+from douane.detect.identifier_rows import IdentifierRow, WordRows, identifier_rows, word_rows
 from douane.errors import ConfigurationError
 
-FILES: tuple[str, ...] = ("numbers", "secrets", "marks", "views")
+FILES: tuple[str, ...] = ("numbers", "secrets", "marks", "views", "identifiers")
 
 
 @dataclass(frozen=True, slots=True)
 class CardRange:
-    """First digits of an issuer, as a pattern, and the lengths it uses."""
+    """First digits of an issuer, as a pattern, the lengths it uses, and those that count near a keyword only."""
 
     brand: str
     prefix: str
     lengths: tuple[int, ...]
+    named: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,8 @@ class Rules:
     keywords: tuple[KeywordRow, ...]
     marks: tuple[MarkRow, ...]
     reports: Mapping[str, Mapping[str, float]]
+    identifiers: tuple[IdentifierRow, ...]
+    words: WordRows
     digest: str
 
 
@@ -108,16 +112,21 @@ def _broken(name: str) -> ConfigurationError:
 
 
 def _rules(tables: Mapping[str, Mapping[str, Any]], rows: str) -> Rules:
-    numbers, secrets, marks, views = (tables[name] for name in FILES)
+    numbers, secrets, marks, views, identifiers = (tables[name] for name in FILES)
     return Rules(
         iban_lengths=dict(numbers["iban"]["length"]),
         vat_structures=dict(numbers["vat"]["structure"]),
-        cards=tuple(CardRange(row["brand"], row["prefix"], tuple(row["lengths"])) for row in numbers["card"]),
+        cards=tuple(
+            CardRange(row["brand"], row["prefix"], tuple(row["lengths"]), tuple(row.get("named", ())))
+            for row in numbers["card"]
+        ),
         tokens=tuple(_token(row) for row in secrets["token"]),
         shapes=tuple(_shape(row) for row in secrets["shape"]),
         keywords=tuple(KeywordRow(tuple(row["names"]), row["strong"]) for row in secrets["keyword"]),
         marks=tuple(MarkRow(row["detail"], row["pattern"], row["probe"], row["where"]) for row in marks["mark"]),
         reports={name: dict(row) for name, row in views["reports"].items()},
+        identifiers=identifier_rows(identifiers),
+        words=word_rows(identifiers),
         digest=rows,
     )
 

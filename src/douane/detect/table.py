@@ -9,9 +9,10 @@ from douane.detect.accounts import IbanDetector, VatDetector
 from douane.detect.blobs import BlobDetector
 from douane.detect.detector import Detector
 from douane.detect.emails import EmailDetector
+from douane.detect.identifiers import IdentifierDetector
 from douane.detect.marks import MarkDetector
 from douane.detect.networks import IpDetector
-from douane.detect.numbers import CorsicanNirDetector, NumberDetector
+from douane.detect.numbers import NumberDetector
 from douane.detect.phones import DEFAULT_REGIONS, AskedPhoneDetector
 from douane.detect.rules import Rules
 from douane.detect.secrets import secret_detectors
@@ -31,8 +32,8 @@ def detectors(
         IpDetector(),
         IbanDetector(rules.iban_lengths),
         VatDetector(rules.vat_structures),
-        NumberDetector(rules.cards, regions),
-        CorsicanNirDetector(),
+        NumberDetector(rules, regions),
+        IdentifierDetector(rules.identifiers, rules.words),
         *secret_detectors(rules),
         MarkDetector(rules.marks),
         BlobDetector(),

@@ -1,0 +1,130 @@
+"""The words around a number that say what it is, or that it is something else.
+
+Rules enforced:
+1. A keyword of a type counts within a reach of the number, before or after it, or at the head of its column.
+2. A word for something else (`order`, `timestamp`) right before a number denies it, unless the keyword is nearer.
+
+Which words there are is data (data/detectors/identifiers.toml); what a number needs to count, its row says.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
+from typing import Final
+
+from douane.detect.columns import Columns
+from douane.detect.engine import Probe
+
+_PARTS: Final = re.compile(r"(?:[^\W_]|[.°])+")
+_GAP: Final = rb"[^A-Za-z0-9]{0,4}"
+"""What may stand between the parts of a keyword: `code fiscal`, `code_fiscal`, `code-fiscal`, `codefiscal`."""
+_SHORT_GAPS: Final = (b"", b" ", b"_", b"\\-")
+_LONG: Final = 7
+_SHORTEST: Final = 2
+"""Words so short stand alone: `cb60` is no card, `NIR1850` is one."""
+_PLAIN: Final = str.maketrans("àáâãäåçèéêëìíîïñòóôõöùúûüýąćęłńśźżñ", "aaaaaaceeeeiiiinooooouuuuyacelnszzn")
+_BACK: Final = 48
+"""How far back the words before a number are read, in bytes."""
+_WORD: Final = re.compile(r"n°|nº|[A-ZÀ-Þ]?[a-zß-ÿ]+|[A-ZÀ-Þ]+(?![a-zß-ÿ])|[^\W\d_]+")
+_MOST_WORDS: Final = 4
+CLOSE: Final = 24
+"""So many bytes between a keyword and its number are no more than `n° : ` and the like."""
+
+
+class Vocabulary:
+    """Words for something else, and those that say nothing."""
+
+    __slots__ = ("connectors", "others")
+
+    def __init__(self, others: Iterable[str], connectors: Iterable[str]) -> None:
+        self.others = frozenset(word.casefold() for word in others)
+        self.connectors = frozenset(word.casefold() for word in connectors)
+
+
+class Words:
+    """The words of one scan. `ends` are the hits of `keyword_probe`s, by type; `slots` numbers the types."""
+
+    __slots__ = ("_columns", "_data", "_ends", "_slots", "_vocabulary")
+
+    def __init__(self, data: bytes, ends: Sequence[list[int]], slots: dict[str, int], vocabulary: Vocabulary) -> None:
+        self._data = data
+        self._ends = ends
+        self._slots = slots
+        self._vocabulary = vocabulary
+        self._columns: dict[str, Columns] = {}
+
+    def heard(self, kind: str) -> bool:
+        """Tell whether a keyword of a type is there at all."""
+        return bool(self._ends[self._slots[kind]])
+
+    def distance(self, kind: str, start: int, end: int, reach: int) -> int:
+        """Return how far away the nearest keyword of a type stands, in bytes, or -1 where none is within reach.
+
+        0 stands for a column that is headed by it. One after the number is never close.
+        """
+        ends = self._ends[self._slots[kind]]
+        if not ends:
+            return -1
+        at = bisect_right(ends, start + 1)
+        heard = ends[at - 1] if at else -1
+        before = max(0, start - heard) if at else reach + 1
+        if before <= CLOSE and before <= reach and self.denied(start) <= heard:
+            return before
+        after = max(ends[at] - end, CLOSE + 1) if at < len(ends) else reach + 1
+        if min(before, after) <= reach:
+            return -1 if self.denied(start) > heard else max(0, min(before, after))
+        columns = self._columns.get(kind)
+        if columns is None:
+            columns = self._columns[kind] = Columns(self._data, ends)
+        return 0 if columns.hold(start) else -1
+
+    def denied(self, start: int) -> int:
+        """Return where the word ends that says that the number at `start` is something else, or -1."""
+        before = self._data[max(0, start - _BACK) : start]
+        leaf = before.rfind(b"\x00")
+        if leaf >= 0:
+            leaf = before.rfind(b"\x00", 0, leaf) if before[leaf - 1 : leaf] == b"\x01" else leaf
+            before = before[leaf + 1 :]
+        if before.isspace() or not before:
+            return -1
+        text = before.decode("utf-8", "replace")
+        words = [(found[0].casefold(), found.end()) for found in _WORD.finditer(text)][-_MOST_WORDS:]
+        others, connectors = self._vocabulary.others, self._vocabulary.connectors
+        bare_id = -1
+        for word, stop in reversed(words):
+            if word in others:
+                return start - len(text[stop:].encode("utf-8", "replace"))
+            if word == "id" or word == "ids":
+                bare_id = start - len(text[stop:].encode("utf-8", "replace"))
+            elif word not in connectors:
+                break
+        return bare_id
+
+
+def keyword_probe(keywords: Iterable[str]) -> Probe:
+    """Return what finds any of some keywords, whole; it ends one byte after one, or after one that stays open (`*`).
+
+    >>> keyword_probe(["siren*"]).heads
+    (b'[^A-Za-z0-9]siren',)
+    """
+    return Probe(b"", caseless=True, heads=tuple(dict.fromkeys(chain.from_iterable(map(_spellings, keywords)))))
+
+
+def _spellings(keyword: str) -> Iterator[bytes]:
+    """Yield the patterns of a keyword: one for all gaps, or one for each where its parts are too short to look for."""
+    parts = [b"".join(map(_letter, word)) for word in _PARTS.findall(keyword.rstrip("*."))]
+    end = b"" if keyword.endswith("*") else b"[^A-Za-z]" if len(keyword) > _SHORTEST else b"[^A-Za-z0-9]"
+    gaps = (_GAP,) if len(parts) == 1 or max(map(len, parts)) >= _LONG else _SHORT_GAPS
+    for gap in gaps:
+        yield b"[^A-Za-z0-9]" + gap.join(parts) + end
+
+
+def _letter(sign: str) -> bytes:
+    if sign.isascii():
+        return re.escape(sign.lower()).encode()
+    plain = sign.lower().translate(_PLAIN)
+    written = dict.fromkeys((sign.lower(), sign.upper(), *([plain] if plain.isascii() else [])))
+    return b"(?:%b)" % b"|".join(form.encode() for form in written)
