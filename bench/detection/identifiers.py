@@ -133,7 +133,7 @@ def clean(world: World) -> Iterator[Found]:
         if seen.label.level >= Level.CONFIDENTIAL:
             raised[sample.family] += 1
             causes.update({kind for kind, _ in seen.inspection.causes if kind not in ("EMAIL", "PHONE", "IP")})
-            for span in seen.spans[:3]:
+            for span in [span for span in seen.spans if _is_confidential(span.label)][:3]:
                 world.tell(f"raised, {sample.family},", sample.text, span)
     answers = world.asked(documents)
     its = sum(any(_is_confidential(span.label) for span in answer.spans) for answer in answers)
@@ -200,7 +200,8 @@ def _covers(found: Span, true: Span) -> bool:
 
 
 def _is_confidential(label: str) -> bool:
-    return subject.policy().map[label].level >= Level.CONFIDENTIAL
+    mapped = subject.policy().map.get(label)
+    return mapped is None or mapped.level >= Level.CONFIDENTIAL
 
 
 def _rate(tally: Tally | None, which: str, labels: Sequence[str]) -> str:
