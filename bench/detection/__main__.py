@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from bench.detection import cost, credentials, gateway, identifiers, language, memory, page
+from bench.detection import cost, credentials, gateway, identifiers, language, memory, page, thinking
 from bench.detection.measure import Details, Found, Measure, as_dict, from_dict
 from bench.detection.peers import DetectSecrets, Presidio
 from bench.detection.samples import Samples, data_folder
@@ -33,6 +33,7 @@ CASES: dict[str, tuple[str, Case]] = {
     "meaning": ("Meaning", language.meaning),
     "harmless": ("Harmless prompts", language.harmless),
     "secrets": ("Secrets", credentials.secrets),
+    "thinking": ("What meaning costs", thinking.thinking),
     "cost": ("CPU before meaning", cost.before_meaning),
     "worst": ("The worst input", cost.worst_case),
     "memory": ("Memory", memory.memory),

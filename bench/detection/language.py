@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from bench.detection import settings
 from bench.detection.measure import Details, Found, Measure
 from bench.detection.world import World
 
@@ -89,13 +90,20 @@ def harmless(world: World) -> Iterator[Found]:
 
 def classified(texts: Sequence[str]) -> list[dict[str, Any]]:
     """Return what the command says of each text."""
-    argv = [sys.executable, "-c", "from douane.cli.main import main; main()", "classify", "--jsonl", "-"]
+    config = str(settings.for_classify("full"))
+    argv = [sys.executable, "-c", "from douane.cli.main import main; main()"]
+    argv += ["classify", "--jsonl", "-", "--config", config]
     given = "".join(json.dumps({"id": str(number), "text": text}) + "\n" for number, text in enumerate(texts))
     done = subprocess.run(argv, input=given, capture_output=True, text=True, timeout=LONGEST_S, check=False)
     answers = [json.loads(line) for line in done.stdout.splitlines()]
     if len(answers) != len(texts) or any("level" not in answer for answer in answers):
         raise RuntimeError(f"`douane classify` answered {len(answers)} of {len(texts)} lines: {done.stderr[-800:]}")
     return answers
+
+
+def has_meaning() -> bool:
+    """Tell whether there is a layer of meaning at all."""
+    return _has_meaning(classified(["Quelle heure est-il à Montréal ?"]))
 
 
 def _has_meaning(answers: Sequence[dict[str, Any]]) -> bool:

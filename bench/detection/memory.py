@@ -40,20 +40,18 @@ print(json.dumps({"base": gateway - code, "code": code, "data": data}))
 
 def memory(world: World) -> Iterator[Found]:
     """Proportional set size: before there is a scanner, and once it has read six texts of up to 128 KB."""
+    code, tables, base = patterns_mb()
+    note = f"{code:.1f} MB of code, {tables:.1f} MB of tables; base {base:.1f} MB"
+    its = f"{world.presidio.rss_mb:.0f} MB in all" if world.presidio is not None and world.presidio.rss_mb else ""
+    what = "memory without meaning, above the base"
+    yield Measure(what, code + tables, WITHOUT_MB, "MB", at_least=False, peer=its, note=note)
+
+
+def patterns_mb() -> tuple[float, float, float]:
+    """Return what the pattern layer's code and its compiled tables hold, and all else of a gateway without them."""
     root = __file__.rsplit("/bench/", 1)[0]
     done = subprocess.run([sys.executable, "-c", CHILD, root], capture_output=True, text=True, timeout=300, check=False)
     if done.returncode:
         raise RuntimeError(done.stderr[-800:])
     row = json.loads(done.stdout.splitlines()[-1])
-    note = f"{row['code']:.1f} MB of code, {row['data']:.1f} MB of tables; base {row['base']:.1f} MB"
-    its = f"{world.presidio.rss_mb:.0f} MB in all" if world.presidio is not None and world.presidio.rss_mb else ""
-    yield Measure(
-        "memory without meaning, above the base",
-        row["code"] + row["data"],
-        WITHOUT_MB,
-        "MB",
-        at_least=False,
-        peer=its,
-        note=note,
-    )
-    yield Measure("memory with meaning, above the base", None, WITH_MB, "MB", at_least=False, note="no layer `meaning`")
+    return row["code"], row["data"], row["base"]
