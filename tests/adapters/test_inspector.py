@@ -11,6 +11,9 @@ import uvloop
 from douane.adapters.inspector import ScanningInspector
 from douane.config import detector_rules
 from douane.core.finding import Failure, Inspection
+from douane.detect.registered.names import dictionary, words_of
+from douane.detect.registered.seal import Seal
+from douane.detect.registered.watch import Registered
 from douane.detect.settings import DetectorSettings
 from douane.errors import ConfigurationError
 
@@ -57,7 +60,7 @@ class Broken:
     name = "broken"
     version = "1"
 
-    def scan_if_brief(self, value, most_hits):
+    def scan_if_brief(self, value, most_hits, owner):
         raise RuntimeError("a text of the request")
 
 
@@ -286,5 +289,22 @@ def test_settings_that_do_not_compile_change_nothing():
             with pytest.raises(ConfigurationError):
                 await reader.prepare(DetectorSettings(detector_rules(), engine="pcre"))
             assert isinstance(await reader.inspect(BODY, 100), Inspection)
+
+    run(None, scene)
+
+
+def test_what_an_owner_registered_is_found_in_its_requests_small_and_large():
+    key = "5a" * 32
+    content = dictionary([words_of("Projet Aurore")], Seal(key))
+    settings = DetectorSettings(detector_rules(), registered=(Registered("projects", ("research",), key, content),))
+    body = {"messages": [{"role": "user", "content": "le projet aurore"}]}
+
+    async def scene():
+        async with reading() as reader:
+            await put_in_force(reader, settings)
+            for size in (100, LARGE):
+                inspection = await reader.inspect(body, size, "research")
+                assert [(found.type, found.detail) for found in inspection.findings] == [("DICTIONARY", "projects")]
+                assert (await reader.inspect(body, size, "sales")).findings == ()
 
     run(None, scene)

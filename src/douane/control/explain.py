@@ -68,7 +68,7 @@ def explain(
     """Explain a request body. Raises InvalidRequest, Unsupported and ForbiddenRoute as the gateway would."""
     ask = parse_any(body)
     route = find_route(ask.model, key, snapshot)
-    inspection = scanner.scan(ask.value)
+    inspection = scanner.scan(ask.value, key.owner)
     classified = classify(inspection, snapshot.policy, declared=declared, floor=key.floor, owner=key.owner)
     question = Question(
         classified.label,

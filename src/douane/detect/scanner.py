@@ -27,6 +27,7 @@ from douane.detect.detector import Candidate, Detector
 from douane.detect.engine import Hits, engine
 from douane.detect.overlaps import outside, spans_apart, undisputed
 from douane.detect.phones import DEFAULT_REGIONS
+from douane.detect.registered.watch import Books, Registered, Watch, find
 from douane.detect.rules import decode
 from douane.detect.seams import Seam, seams_of, seams_of_message
 from douane.detect.settings import DetectorSettings
@@ -57,6 +58,7 @@ class Scanner:
         engine_name: str = "auto",
         regions: Sequence[str] = DEFAULT_REGIONS,
         extra: Sequence[Detector] = (),
+        registered: Sequence[Registered] = (),
     ) -> None:
         rules = decode(rows)
         self._table = all_detectors(rules, regions, extra)
@@ -66,42 +68,43 @@ class Scanner:
         probes = [probe for found in self._table for probe in found.probes]
         self._engine = engine(engine_name, probes + [probe for view in views for probe in view.probes])
         places = {(self._table[owner].name, slot): number for number, (owner, slot) in enumerate(self._owners)}
-        self._levels = Levels(views, rules.reports, places, gates_from, self._engine.scan, self._found)
+        self._levels = Levels(views, rules.reports, places, gates_from, self._engine.scan)
+        self._watch = Watch(registered)
         self.engine_name = self._engine.name
         self.versions = {found.name: found.version for found in self._table}
         facts = [f"{name}/{version}" for name, version in self.versions.items()]
         facts += [f"@{view.name}/{view.version}" for view in views]
-        facts += [rules.digest, ",".join(regions), phonenumbers.__version__, stdnum.__version__]
+        facts += [rules.digest, ",".join(regions), phonenumbers.__version__, stdnum.__version__, *self._watch.facts]
         self.detectors = f"{LAYER}-{sha256(' '.join(facts).encode()).hexdigest()[:12]}"
         self._layers = (LAYER,)
 
     @classmethod
     def of(cls, settings: DetectorSettings) -> Scanner:
         """Return the scanner that a configuration asks for."""
-        return cls(settings.rows, settings.engine, settings.regions)
+        return cls(settings.rows, settings.engine, settings.regions, registered=settings.registered)
 
-    def scan(self, value: Any) -> Inspection:
-        """Inspect every leaf of a JSON value, or a bare text."""
+    def scan(self, value: Any, owner: str = "") -> Inspection:
+        """Inspect every leaf of a JSON value, or a bare text, by whose request it is."""
         document = walk(value)
         text = Text(document.leaves)
-        return self._inspection(document, text, self._engine.scan(text.data), seams_of(value))
+        return self._inspection(document, text, self._engine.scan(text.data), seams_of(value), owner)
 
-    def scan_if_brief(self, value: Any, most_hits: int) -> Inspection | None:
+    def scan_if_brief(self, value: Any, most_hits: int, owner: str = "") -> Inspection | None:
         """Inspect as `scan` does, or return None where the probes hit more often: each hit takes microseconds."""
         document = walk(value)
         text = Text(document.leaves)
         hits = self._engine.scan(text.data)
         if hits and sum(map(len, hits.values())) > most_hits:
             return None
-        return self._inspection(document, text, hits, seams_of(value))
+        return self._inspection(document, text, hits, seams_of(value), owner)
 
-    def scan_unit(self, unit: Unit, key: bytes = b"") -> UnitInspection:
+    def scan_unit(self, unit: Unit, key: bytes = b"", owner: str = "") -> UnitInspection:
         """Inspect one unit of a body (`units`); `key` seals what is kept of its values, of 64 bytes at most."""
         alone = {unit.word: [unit.value]} if unit.word else unit.value
         document = walk(alone)
         text = Text(document.leaves)
         seams = seams_of_message(unit.word, unit.value, unit.carried) if unit.word else seams_of(alone)
-        spans, _, cut = self._spans(document, text, self._engine.scan(text.data), seams)
+        spans, _, cut = self._spans(document, text, self._engine.scan(text.data), seams, self._watch.books(owner))
         spans = [span for span in spans if span[2] != "BULK"]
         findings = _placed(alone, spans)
         if unit.word:
@@ -116,10 +119,11 @@ class Scanner:
         """Return the inspection of the body that units were cut from; see `units.joined`."""
         return joined_units(cut, seen)
 
-    def _inspection(self, document: Document, text: Text, hits: Hits, seams: Sequence[Seam]) -> Inspection:
-        if not hits and not seams and not document.unreadable:
+    def _inspection(self, document: Document, text: Text, hits: Hits, seams: Sequence[Seam], owner: str) -> Inspection:
+        books = self._watch.books(owner)
+        if not hits and not seams and not document.unreadable and not books:
             return Inspection((), self._layers, self.detectors, False, text.chars)
-        spans, causes, cut = self._spans(document, text, hits, seams)
+        spans, causes, cut = self._spans(document, text, hits, seams, books)
         if not causes:
             return Inspection((), self._layers, self.detectors, cut, text.chars)
         for number, span in enumerate(spans):
@@ -129,12 +133,13 @@ class Scanner:
         return Inspection(findings, self._layers, self.detectors, cut, text.chars)
 
     def _spans(
-        self, document: Document, text: Text, hits: Hits, seams: Sequence[Seam]
+        self, document: Document, text: Text, hits: Hits, seams: Sequence[Seam], books: Books
     ) -> tuple[list[Span], dict[tuple[str, str], int], bool]:
         """Return what was found and how often, and whether that is not all."""
         data = text.data
-        candidates, cut = self._found(data, hits) if hits else ([], False)
-        below = self._levels.below(data, hits, candidates, carried(seams, document, text) if seams else ())
+        search = partial(self._found, books)
+        candidates, cut = search(data, hits)
+        below = self._levels.below(data, hits, candidates, search, carried(seams, document, text) if seams else ())
         if below is not None:
             candidates = unread(candidates, below.read) + below.candidates
             cut = cut or below.cut
@@ -147,11 +152,10 @@ class Scanner:
         spans, more = _bounded(undisputed(candidates), causes)
         return spans, causes, cut or more or len(odd) > MOST_PER_TYPE
 
-    def _found(self, data: bytes, hits: Hits) -> tuple[list[Candidate], bool]:
+    def _found(self, books: Books, data: bytes, hits: Hits) -> tuple[list[Candidate], bool]:
         """Return what the detectors find around their probes' hits, and whether there was more than they may find."""
-        found: list[Candidate] = []
+        found, cut = find(books, data) if books else ([], False)
         accounts: list[tuple[int, int]] = []
-        cut = False
         for owner, ends in self._by_owner(hits).items():
             detector = self._table[owner]
             name = detector.name

@@ -11,21 +11,28 @@ from dataclasses import dataclass
 from typing import Any
 
 from douane.detect.phones import DEFAULT_REGIONS
+from douane.detect.registered.watch import Registered, registered_of
 
 
 @dataclass(frozen=True, slots=True)
 class DetectorSettings:
-    """`rows` are the parsed files of data/detectors, by name; `regions` whose national phone numbers are looked for."""
+    """`rows` are the parsed files of data/detectors, by name; `regions` whose national phone numbers are looked for.
+
+    `registered` are the dictionaries and fingerprints of tenants.
+    """
 
     rows: Mapping[str, Mapping[str, Any]]
     engine: str = "auto"
     regions: tuple[str, ...] = DEFAULT_REGIONS
+    registered: tuple[Registered, ...] = ()
 
     def as_fields(self) -> dict[str, Any]:
         """Return it as JSON for another process."""
-        return {"rows": self.rows, "engine": self.engine, "regions": self.regions}
+        registered = [one.as_fields() for one in self.registered]
+        return {"rows": self.rows, "engine": self.engine, "regions": self.regions, "registered": registered}
 
 
 def settings_of(fields: Mapping[str, Any]) -> DetectorSettings:
     """Return what `as_fields` gave."""
-    return DetectorSettings(fields["rows"], fields["engine"], tuple(fields["regions"]))
+    registered = tuple(map(registered_of, fields["registered"]))
+    return DetectorSettings(fields["rows"], fields["engine"], tuple(fields["regions"]), registered)

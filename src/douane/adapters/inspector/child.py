@@ -1,7 +1,8 @@
 """The child process that scans large bodies: started when first needed, started anew after it was killed.
 
-It speaks frames over its standard input and output: four bytes of length, then JSON. The first frame sets it up, each
-further one is a body, answered by one frame. It ends when its input ends, so it never outlives the gateway.
+It speaks frames over its standard input and output: four bytes of length, then JSON or a name. The first frame sets it
+up; each two further ones, a body's owner and the body, are answered by one frame. It ends when its input ends, so it
+never outlives the gateway.
 """
 
 from __future__ import annotations
@@ -50,15 +51,15 @@ class Child:
         """Return the process's number, or None where none runs."""
         return self._process.pid if self._process is not None else None
 
-    async def scan(self, payload: bytes) -> Inspection:
-        """Have a body scanned. Raises ChildFailed; after that, or when this is cancelled, `kill` it."""
+    async def scan(self, payload: bytes, owner: str) -> Inspection:
+        """Have a body of an owner's scanned. Raises ChildFailed; after that, or when this is cancelled, `kill` it."""
         try:
             if self._process is not None and self._process.returncode is not None:
                 await self.kill()  # it died at rest: nobody's body is lost by starting another
             process = self._process or await self._start()
             if process.stdin is None or process.stdout is None:
                 raise ChildFailed("no pipes")
-            process.stdin.write(frame(payload))
+            process.stdin.write(frame(owner.encode()) + frame(payload))
             await process.stdin.drain()
             length = int.from_bytes(await process.stdout.readexactly(4), "big")
             if length > LONGEST_ANSWER_BYTES:

@@ -51,11 +51,11 @@ class ScanningInspector:
         self._retired: set[asyncio.Task[None]] = set()
         self.detectors = self._scanner.detectors
 
-    async def inspect(self, value: Mapping[str, Any], size_bytes: int, owner: str = "") -> Inspection | Failure:  # noqa: ARG002
+    async def inspect(self, value: Mapping[str, Any], size_bytes: int, owner: str = "") -> Inspection | Failure:
         """Inspect every leaf of a parsed body; see the port."""
         if size_bytes <= self._inline_bytes:
             try:
-                inspection = self._scanner.scan_if_brief(value, self._inline_hits)
+                inspection = self._scanner.scan_if_brief(value, self._inline_hits, owner)
             except Exception as error:  # noqa: BLE001 - a detector that errs makes its text unread, not the gateway dead
                 return self._failure(_cause(error))
             if inspection is not None:
@@ -67,7 +67,7 @@ class ScanningInspector:
         except TypeError:  # lone surrogates, numbers beyond 64 bits: the strict parser lets none through
             return self._failure("not serialisable")
         loop = asyncio.get_running_loop()
-        turn = loop.create_task(self._turn(payload, loop.time() + self._deadline_s))
+        turn = loop.create_task(self._turn(payload, owner, loop.time() + self._deadline_s))
         self._turns.add(turn)
         turn.add_done_callback(self._turns.discard)
         return await asyncio.shield(turn)
@@ -113,7 +113,7 @@ class ScanningInspector:
             await child.kill()
             raise
 
-    async def _turn(self, payload: bytes, deadline_s: float) -> Inspection | Failure:
+    async def _turn(self, payload: bytes, owner: str, deadline_s: float) -> Inspection | Failure:
         """Scan in the child when it is free. It goes on when its caller leaves: the next one needs a child at rest."""
         try:
             async with asyncio.timeout_at(deadline_s):
@@ -125,7 +125,7 @@ class ScanningInspector:
             if asyncio.get_running_loop().time() >= deadline_s:
                 return self._failure("late, waiting")
             async with asyncio.timeout_at(deadline_s):
-                return await child.scan(payload)
+                return await child.scan(payload, owner)
         except BaseException as error:
             await child.kill()
             if not isinstance(error, Exception):

@@ -25,8 +25,8 @@ def serve(source: BinaryIO, sink: BinaryIO) -> None:
     if greeting is None:
         return
     scanner = Scanner.of(settings_of(orjson.loads(greeting)))
-    while (body := _read(source)) is not None:
-        answer = orjson.dumps(_answer(scanner, body))
+    while (owner := _read(source)) is not None and (body := _read(source)) is not None:
+        answer = orjson.dumps(_answer(scanner, body, owner.decode()))
         sink.write(len(answer).to_bytes(4, "big") + answer)
         sink.flush()
 
@@ -40,9 +40,9 @@ def _read(source: BinaryIO) -> bytes | None:
     return body if len(body) == length else None
 
 
-def _answer(scanner: Scanner, body: bytes) -> dict[str, Any]:
+def _answer(scanner: Scanner, body: bytes, owner: str) -> dict[str, Any]:
     try:
-        return as_fields(scanner.scan(orjson.loads(body)))
+        return as_fields(scanner.scan(orjson.loads(body), owner))
     except Exception as error:  # noqa: BLE001 - the worker loop: whatever a detector raises becomes a Failure upstairs
         return {"error": type(error).__name__}
 

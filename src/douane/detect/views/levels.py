@@ -84,12 +84,11 @@ class Levels:
 
     def __init__(
         self, views: Sequence[View], reports: Reports, places: Mapping[tuple[str, int], int], first: int,
-        scan: Scan, search: Search,
+        scan: Scan,
     ) -> None:  # fmt: skip
         self._views = views
         self._reports = reports
         self._scan = scan
-        self._search = search
         self._wild = frozenset(view.name for view in views if view.wild)
         self._gates: list[list[int]] = []
         number = first
@@ -99,9 +98,9 @@ class Levels:
             self._gates.append(own + [places[shared] for shared in view.shared])
 
     def below(
-        self, data: bytes, hits: Hits, found: Sequence[Candidate], carried: Sequence[Extract] = ()
+        self, data: bytes, hits: Hits, found: Sequence[Candidate], search: Search, carried: Sequence[Extract] = ()
     ) -> Depths | None:
-        """Read what lies below the leaves; None where there is nothing."""
+        """Read what lies below the leaves; None where there is nothing. `search` is what found the candidates."""
         extracts = [*carried, *self._extracts(data, hits, found, None)]
         if not extracts:
             return None
@@ -115,10 +114,7 @@ class Levels:
             extracts, room, more = _bounded(extracts, room)
             level = Level(extracts, level)
             inner_hits = self._scan(level.data)
-            inner: list[Candidate] = []
-            inner_more = False
-            if inner_hits:
-                inner, inner_more = self._search(level.data, inner_hits)
+            inner, inner_more = search(level.data, inner_hits)
             cut = cut or more or inner_more
             extracts = self._extracts(level.data, inner_hits, inner, level) if inner_hits else []
             if depth == DEEPEST:
