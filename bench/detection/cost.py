@@ -76,27 +76,32 @@ def _text(unit: str, size: int = WORST_BYTES) -> str:
 
 
 def _body(chance: random.Random, text: str) -> tuple[str, Any]:
-    """Return a text as it is, or spread over leaves, keys, messages or JSON in JSON."""
+    """Return a text as it is, or spread over leaves, keys, messages or JSON in JSON, in 64 KB of JSON all the same."""
     shape = chance.choice(("text", "text", "text", "leaves", "messages", "keys", "arguments", "deep"))
+    size = chance.choice((4, 17, 64, 200, 1500))
+    value = _shaped(shape, size, text)
+    if shape != "text":
+        over = len(json.dumps(value, ensure_ascii=False).encode()) / WORST_BYTES
+        value = _shaped(shape, size, text[: int(len(text) / max(1.0, over))])
+    return f"{shape} of {size}" if shape in ("leaves", "messages") else shape, value
+
+
+def _shaped(shape: str, size: int, text: str) -> Any:
+    pieces = [text[at : at + size] for at in range(0, len(text), size)]
     if shape == "leaves":
-        size = chance.choice((4, 17, 64))
-        return shape, {"input": [text[at : at + size] for at in range(0, len(text), size)]}
+        return {"input": pieces}
     if shape == "messages":
-        size = chance.choice((200, 1500))
-        return shape, {
-            "messages": [{"role": "user", "content": text[at : at + size]} for at in range(0, len(text), size)]
-        }
+        return {"messages": [{"role": "user", "content": piece} for piece in pieces]}
     if shape == "keys":
-        return shape, {text[at : at + 24]: at for at in range(0, len(text), 24)}
+        return {piece: at for at, piece in enumerate(pieces)}
     if shape == "arguments":
-        inner = json.dumps({"a": text[: len(text) // 2]})
-        return shape, {"messages": [{"tool_calls": [{"function": {"name": "f", "arguments": inner}}]}]}
+        return {"messages": [{"tool_calls": [{"function": {"name": "f", "arguments": json.dumps({"a": text})}}]}]}
     if shape == "deep":
-        value: Any = text[: len(text) // 4]
-        for _ in range(4):
-            value = json.dumps({"v": value})
-        return shape, {"input": value[:WORST_BYTES]}
-    return shape, text
+        value: Any = text
+        for _ in range(3):
+            value = json.dumps({"v": value}, ensure_ascii=False)
+        return {"input": value}
+    return text
 
 
 def _mutated(chance: random.Random, units: list[str]) -> list[str]:
