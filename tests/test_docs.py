@@ -33,7 +33,8 @@ def commands() -> list[tuple[str, list[str]]]:
         for block in BLOCK.findall(page.read_text(encoding="utf-8")):
             for line in block.replace("\\\n", " ").splitlines():
                 at = re.search(
-                    r"(?:^|\s|/)douane ((?:up|check|init|keys|classify|explain|ledger|doctor)\b[^|&<>]*)", line
+                    r"(?:^|\s|/)douane ((?:up|check|init|keys|classify|explain|ledger|doctor|dictionary|fingerprint)\b[^|&<>]*)",
+                    line,
                 )
                 if at is not None and "git clone" not in line:
                     found.append((page.name, shlex.split(at.group(1).split(" #")[0])))

@@ -32,7 +32,7 @@ import sys
 from douane.adapters.inspector import worker
 from douane.detect.scanner import Scanner
 
-def scan(self, value):
+def scan(self, value, owner):
     raise RecursionError("a text of the request")
 
 Scanner.scan = scan

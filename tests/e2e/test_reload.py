@@ -16,6 +16,7 @@ from reload_world import IN_FLIGHT, House, as_at_first, in_flight, reloadable
 from running import TWO_ZONES, cli
 from test_sdk_python import played
 
+from douane.control.register import Place, add_names
 from douane.testing.hostile_server import waits
 
 WIDE = TWO_ZONES.replace('clearance = "public"', 'clearance = "confidential"')
@@ -58,6 +59,31 @@ def test_signals_that_pile_up_are_one_reload_after_another(house: House) -> None
             house.running.process.send_signal(signal.SIGHUP)
         house.until_said("Reloaded", before + 1)
         assert house.ask("hello").status == 200
+
+
+PROJECTS = """
+[dictionaries.projects]
+file = "projects.dict"
+key = "file:hashing.key"
+label = "restricted"
+"""
+
+
+def test_a_reload_puts_a_dictionary_in_force_for_requests_of_any_length(house: House) -> None:
+    short, long = "about the Projet Aurore", "about the Projet Aurore. " + "Nothing else. " * 4000
+    levels = [house.ask(text).headers["x-douane-level"] for text in (short, long)]
+    assert levels == ["public", "public"]
+    for name, expected in (("Projet-Aurore", "restricted"), ("Zeppelin", "public")):
+        add_names("projects", [("list", name.encode())], Place(house.folder, replace=True), bytes(32))
+        house.reload(TWO_ZONES + PROJECTS)
+        for text in (short, long):
+            heard = house.ask(text)
+            assert heard.headers["x-douane-level"] == expected
+            assert heard.headers["x-douane-zone"] == ("premises" if expected == "restricted" else "cloud")
+    (house.folder / "projects.dict").unlink()
+    house.write(TWO_ZONES + PROJECTS)
+    assert house.act("POST", "reload").status == 500
+    assert house.ask("about a Zeppelin").headers["x-douane-level"] == "restricted"
 
 
 BROKEN = {

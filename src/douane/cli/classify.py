@@ -20,6 +20,7 @@ def classify(
         bool, typer.Option("--no-meaning", help="Stop before the layer that reads for meaning.")
     ] = False,
     config: Annotated[Path | None, typer.Option(help="The configuration whose policy counts.")] = None,
+    owner: Annotated[str, typer.Option(help="Whose request it would be: an owner of keys; nobody's without.")] = "",
 ) -> None:
     """Classify a text or a request body. Exit 0 whatever the label, 2 where the text or a line can't be read."""
     import sys
@@ -44,13 +45,13 @@ def classify(
     if jsonl is not None:
         unread = False
         with opened(jsonl) as lines:
-            for answer in classify_lines(lines, scanner, policy):
+            for answer in classify_lines(lines, scanner, policy, owner=owner):
                 sys.stdout.buffer.write(orjson.dumps(answer) + b"\n")
                 unread = unread or "error" in answer
         sys.stdout.buffer.flush()
         raise typer.Exit(2 if unread else 0)
     with opened(file) as source:
-        found = classify_text(source.read(), scanner, policy, id=str(file) if file is not None else None)
+        found = classify_text(source.read(), scanner, policy, owner=owner, id=str(file) if file is not None else None)
     if as_json or not sys.stdout.isatty():
         print(orjson.dumps(found, option=orjson.OPT_INDENT_2).decode())
     else:

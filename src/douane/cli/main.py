@@ -14,6 +14,7 @@ from douane.cli.explain import explain
 from douane.cli.init import init
 from douane.cli.keys import keys
 from douane.cli.ledger import ledger
+from douane.cli.register import dictionary, fingerprint
 from douane.cli.up import up
 from douane.errors import ConfigurationErrors, DouaneError, EngineFailed, PortTaken, StoreFailed, UpstreamFailed
 
@@ -29,6 +30,8 @@ for command in (up, check, init, classify, explain, doctor):
     app.command()(command)
 app.add_typer(keys, name="keys")
 app.add_typer(ledger, name="ledger")
+app.add_typer(dictionary, name="dictionary")
+app.add_typer(fingerprint, name="fingerprint")
 
 
 @app.command()

@@ -17,6 +17,7 @@ from douane.config.deployments import compile_deployments
 from douane.config.labels import Labels, compile_policy, shipped_map
 from douane.config.placement import Surroundings
 from douane.config.problems import Path, Problems
+from douane.config.registered import registered_labels, tables_of
 from douane.config.routes import KeyReader, RateBook, compile_rates, compile_routes, sites_of, warn_of_idle_routes
 from douane.config.routes import Surroundings as Served
 from douane.config.version import with_version
@@ -39,7 +40,8 @@ def compile_document(
         return frozenset(str(path[1]) for path in spoilt if path[0] == section and len(path) == 2)
 
     labels = Labels(document.policy.compartments, problems)
-    policy = compile_policy(document.policy, document.owners, labels, problems, shipped_map())
+    registered = registered_labels(tables_of(document), labels)
+    policy = compile_policy(document.policy, document.owners, labels, problems, shipped_map(), registered)
     zones = compile_zones(document.zones, labels, policy.unknown, problems)
     models = compile_models(document.models, shipped_models(), problems)
     absent_zones = left_out("zones") | (document.zones.keys() - zones.keys())

@@ -96,13 +96,18 @@ def compile_policy(
     labels: Labels,
     problems: Problems,
     shipped: Mapping[str, Any],
+    registered: Mapping[str, Label],
 ) -> Policy:
-    """Return the policy: the shipped map below the configuration's, every finding type mapped; and each owner's."""
+    """Return the policy: the shipped map, the labels of what is `registered`, the configuration's map, each owner's.
+
+    What comes later overrides; every finding type is mapped.
+    """
     path: Path = ("policy",)
     unknown = labels.label((*path, "unknown"), given.unknown.level, given.unknown.compartments) or RESTRICTED
     mapped: dict[str, Label] = dict.fromkeys(FINDING_TYPES, unknown)
     for name, row in shipped.items():
         mapped[name] = _mapped(row["level"], row.get("compartments", ()), unknown)
+    mapped |= registered
     mapped |= _overrides(given.map, (*path, "map"), unknown, labels, problems)
     of_owners = {
         name: mapped | _overrides(owner.map, ("owners", name, "map"), unknown, labels, problems)

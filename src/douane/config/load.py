@@ -19,6 +19,7 @@ from douane.config import schema
 from douane.config.compile import compile_document
 from douane.config.data import detector_rules
 from douane.config.problems import Problems, quoted
+from douane.config.registered import compile_registered, tables_of
 from douane.config.shape import shape
 from douane.config.text import LONGEST_FILE_BYTES, Expander, cause_of, decode, read_regular
 from douane.core.models.catalogue import KindFacts
@@ -100,9 +101,10 @@ def loads(
         raise ConfigurationErrors(tuple(problems.found))
     problems.spoil(spoilt)
     snapshot = compile_document(document, spoilt, kinds, base_dir, problems)
+    registered = compile_registered(tables_of(document), base_dir, problems)
     if problems.found:
         raise ConfigurationErrors(tuple(problems.found))
-    detectors = DetectorSettings(detector_rules())
+    detectors = DetectorSettings(detector_rules(), registered=registered)
     return Configuration(_server(document.server, base_dir), snapshot, detectors, tuple(problems.warnings), source)
 
 

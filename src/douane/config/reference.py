@@ -28,8 +28,8 @@ fix, and `douane check --schema` prints the JSON Schema for editors.
 
 - `${NAME}` in a text stands for an environment variable that must be set, `${NAME:-text}` for one that may be missing
   or empty; `$${` stands for the characters themselves.
-- `file:PATH` as `api_key` reads the secret from a file beside the configuration, without its last line break. Keep it
-  readable by the gateway's user only.
+- `file:PATH` as `api_key` or `key` reads the secret from a file beside the configuration, without its last line break.
+  Keep it readable by the gateway's user only.
 - Paths are relative to the folder of the configuration.
 - A label is a level, as in `"confidential"`, or `{ level = "confidential", compartments = ["pci"] }`.
 - `rates.USD.EUR = { rate = 0.86, source = "...", date = "2026-10-01" }` is an exchange rate; it stands at the top of

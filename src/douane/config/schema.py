@@ -26,6 +26,7 @@ SHA256 = r"^[0-9A-Fa-f]{64}$"
 HOST = r"^[A-Za-z0-9_.:\[\]-]{1,253}$"
 MODEL_NAME = r"^[!-~]{1,256}$"
 API_KEY = r"^[!-~]{1,4096}$"
+REGISTERED = r"^[a-z0-9][a-z0-9_.-]{0,63}$"
 PROVIDER = r"^[a-z0-9][a-z0-9-]{0,63}$"
 
 EXPECTED = {
@@ -41,6 +42,7 @@ EXPECTED = {
     HOST: "a host name or an IP address",
     MODEL_NAME: "a model's name of at most 256 visible ASCII characters",
     API_KEY: "an API key of at most 4096 visible ASCII characters, without spaces",
+    REGISTERED: "a name of at most 64 lower-case letters, digits, `.`, `_` and `-`",
     PROVIDER: "a provider's name in lower-case letters, digits and `-`",
 }
 """What a pattern asks for, in words."""
@@ -168,6 +170,24 @@ class Owner(Settings):
 
     map: FindingMap = Field(
         default={}, description="Label of each finding type, or of `TYPE:detail`; it overrides `policy.map`."
+    )
+
+
+class Registered(Settings):
+    """Names or documents that are your own, as keyed hashes; a command writes the file and makes its key."""
+
+    file: PathText = Field(description="The file of keyed hashes; relative to this one.")
+    key: Annotated[str, Field(pattern=API_KEY)] = Field(
+        description="The key that they were hashed with, as 64 hexadecimal digits: `file:PATH` or `${VARIABLE}`."
+    )
+    label: LabelIn | None = Field(
+        default=None, description="What a finding makes of a request; by default what the policy's map says."
+    )
+    owners: list[Name] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=10_000,
+        description="In whose requests they are looked for; left out: in everyone's.",
     )
 
 
@@ -423,6 +443,16 @@ class Document(Settings):
     keys: dict[Name, Key] = Field(default={}, max_length=10_000, description="Virtual keys, by name.")
     owners: dict[Name, Owner] = Field(
         default={}, max_length=10_000, description="What differs for the keys of one owner, by the owner's name."
+    )
+    dictionaries: dict[Annotated[str, Field(pattern=REGISTERED)], Registered] = Field(
+        default={},
+        max_length=1_000,
+        description="Names that are your own, such as projects and customers; `douane dictionary add` writes the file.",
+    )
+    fingerprints: dict[Annotated[str, Field(pattern=REGISTERED)], Registered] = Field(
+        default={},
+        max_length=1_000,
+        description="Documents that are recognised where a page is pasted; `douane fingerprint add` writes the file.",
     )
     models: dict[Name, Model] = Field(default={}, max_length=1_000, description="Models beside the catalogue, by id.")
     rates: dict[Currency, dict[Currency, Rate]] = Field(

@@ -42,6 +42,8 @@ _REQUIRED: dict[str, Any] = {
     "amount": Decimal(1),
     "input": Decimal(1),
     "rate": Decimal(1),
+    "file": "-",
+    "key": "-",
 }
 """A stand-in for each setting that a table must have; none of them is ever compiled into anything."""
 

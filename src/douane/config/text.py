@@ -25,7 +25,7 @@ LONGEST_FILE_BYTES = 4 * 1024 * 1024
 LONGEST_SECRET_BYTES = 64 * 1024
 LONGEST_VALUE_CHARS = 64 * 1024
 DEEPEST = 12
-SECRETS = frozenset({("deployments", "api_key")})
+SECRETS = frozenset({("deployments", "api_key"), ("dictionaries", "key"), ("fingerprints", "key")})
 """Settings that hold a secret: section and name."""
 
 PLACEHOLDER = "unread-secret"

@@ -15,6 +15,7 @@ from douane.core.models.catalogue import Deployment
 from douane.core.reason import Reason, reason_of
 from douane.core.traffic.snapshot import Key, Limits, Route, Snapshot
 from douane.core.zone import Zone
+from douane.detect.registered.watch import Registered
 from douane.errors import ConfigurationErrors
 
 
@@ -50,7 +51,8 @@ def check(read: Callable[[], Configuration]) -> Report:
     except ConfigurationErrors as errors:
         return Report(tuple((problem.param or "", reason_of(problem)) for problem in errors.problems))
     snapshot = configuration.snapshot
-    return Report((), configuration.warnings, tuple(summarise(snapshot)), snapshot.version)
+    summary = (*summarise(snapshot), *map(_registered, configuration.detectors.registered))
+    return Report((), configuration.warnings, summary, snapshot.version)
 
 
 def summarise(snapshot: Snapshot) -> list[str]:
@@ -114,6 +116,12 @@ def _key(key: Key) -> str:
     if key.admin:
         parts.append("admin")
     return f"key {key.name} of {key.owner}: {', '.join(parts)}"
+
+
+def _registered(one: Registered) -> str:
+    what = "names" if one.content.kind == "dictionary" else "documents"
+    whose = f"requests of {', '.join(one.owners)}" if one.owners else "every request"
+    return f"{one.content.kind} {one.name}: {one.content.count} {what}, looked for in {whose}"
 
 
 def _limits(limits: Limits) -> list[str]:

@@ -31,20 +31,24 @@ _LINE_FIX: Final = 'Write each line as {"id": "...", "text": "..."}.'
 _UNREAD: Final = Finding("UNREADABLE", "", 0, 0, 1.0, "strict-json", "json")
 
 
-def classify_text(data: bytes, scanner: Scanner, policy: Policy, *, id: str | None = None) -> dict[str, Any]:
+def classify_text(
+    data: bytes, scanner: Scanner, policy: Policy, *, owner: str = "", id: str | None = None
+) -> dict[str, Any]:
     """Classify a body or a bare text. Raises InvalidRequest where it is neither, TooLarge beyond the bound."""
     if len(data) > LONGEST_TEXT_BYTES:
         raise TooLarge(
             f"The text has {len(data)} bytes; at most {LONGEST_TEXT_BYTES} are read at once.", "Classify it in parts."
         )
     value, unread = _body_or_text(data)
-    inspection = scanner.scan(value)
+    inspection = scanner.scan(value, owner)
     if unread:
         inspection = inspection._replace(findings=(_UNREAD, *inspection.findings))
-    return as_dict(id, classify(inspection, policy), inspection)
+    return as_dict(id, classify(inspection, policy, owner=owner), inspection)
 
 
-def classify_lines(lines: Iterable[bytes], scanner: Scanner, policy: Policy) -> Iterator[dict[str, Any]]:
+def classify_lines(
+    lines: Iterable[bytes], scanner: Scanner, policy: Policy, *, owner: str = ""
+) -> Iterator[dict[str, Any]]:
     """Classify lines of `{"id", "text"}`, one answer each; empty lines are passed over."""
     for number, line in enumerate(lines, 1):
         if not line.strip():
@@ -57,8 +61,8 @@ def classify_lines(lines: Iterable[bytes], scanner: Scanner, policy: Policy) -> 
         except DouaneError as error:
             yield {"id": id, "line": number, "error": reason_of(error).as_dict()}
             continue
-        inspection = scanner.scan(text)
-        yield as_dict(id, classify(inspection, policy), inspection)
+        inspection = scanner.scan(text, owner)
+        yield as_dict(id, classify(inspection, policy, owner=owner), inspection)
 
 
 def _body_or_text(data: bytes) -> tuple[Any, bool]:
