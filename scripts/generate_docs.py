@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -91,10 +91,52 @@ def _option_row(option: Any) -> str:
     return f"| {', '.join(f'`{name}`' for name in names)} | {getattr(option, 'help', '') or ''} | {default} |"
 
 
+_CREDENTIALS_HEAD = (
+    "# Credentials",
+    "",
+    "This page is made from the rows of `data/detectors/secrets.toml`; `make docs` writes it anew. What counts, and",
+    "what does not, is told in [what classification finds](../explanation/classification.md#credentials).",
+    "",
+)
+
+
+def credentials_page() -> str:
+    """Return the vendors whose credentials have rows, with their forms and where these are from."""
+    rows = config.detector_rules()["secrets"]
+    prefixes = [
+        f"| {row['detail']} | {', '.join(f'`{prefix}`' for prefix in row['prefixes'])} | {_length(row)} {row['body']} "
+        f"| {row['source']} | {row['date']} |"
+        for row in rows["token"]
+    ]
+    beside = [
+        f"| {row['detail']} | {', '.join(row['names'])} | {_length(row)} {row['body']} | {row['source']} "
+        f"| {row['date']} |"
+        for row in rows["vendor"]
+    ]
+    shapes = [f"| {row['detail']} | {row['source']} | {row['date']} |" for row in rows["shape"]]
+    named = rows["named"]
+    return "\n".join((
+        *_CREDENTIALS_HEAD,
+        "## By a prefix, wherever they stand", "", "| vendor | begins with | then | source | date |",
+        "|---|---|---|---|---|", *sorted(prefixes), "",
+        "## Beside their vendor's name", "", "| vendor | names | signs | source | date |", "|---|---|---|---|---|",
+        *sorted(beside), "",
+        "## By another shape", "", "| what | source | date |", "|---|---|---|", *sorted(shapes), "",
+        "## What looks drawn, beside these names", "", f"Source: {named['source']}, {named['date']}.", "",
+        ", ".join(named["names"]) + ".", "",
+    ))  # fmt: skip
+
+
+def _length(row: Mapping[str, Any]) -> str:
+    shortest, longest = row["length"]
+    return str(shortest) if shortest == longest else f"{shortest} to {longest}"
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "configuration.md": config.reference,
     "errors.md": errors_page,
     "commands.md": commands_page,
+    "credentials.md": credentials_page,
 }
 
 

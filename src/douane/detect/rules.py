@@ -28,7 +28,9 @@ class CardRange:
 
 @dataclass(frozen=True, slots=True)
 class TokenRow:
-    """A credential with a literal prefix. `then` is a pattern that must follow, `glued` lets a word precede."""
+    """A credential with a literal prefix. `then` is a pattern that must follow, `glued` lets a word precede, `drawn`
+    rules out what is written in words, where words begin with the prefix as well.
+    """
 
     detail: str
     prefixes: tuple[str, ...]
@@ -37,12 +39,13 @@ class TokenRow:
     longest: int
     then: str
     glued: bool
+    drawn: bool
 
 
 @dataclass(frozen=True, slots=True)
 class ShapeRow:
     """A credential by its shape: `pattern` begins `width` bytes, or at most `back` bytes, before the probe's end,
-    and ends at most `reach` bytes after it. `alive` rules out placeholders.
+    and ends at most `reach` bytes after it. `alive`: placeholder rules out those, password and drawn ask for more.
     """
 
     detail: str
@@ -52,15 +55,33 @@ class ShapeRow:
     back: int
     reach: int
     caseless: bool
-    alive: bool
+    alive: str
 
 
 @dataclass(frozen=True, slots=True)
 class KeywordRow:
-    """Names of settings that hold credentials."""
+    """Names of settings that hold credentials: `kind` is password, quoted (a password in quotes), secret or common
+    (which also names harmless things).
 
+    `shortest` is the least length of a value that must look drawn; `loose` names may do without a sign of assignment.
+    """
+
+    detail: str
     names: tuple[str, ...]
-    strong: bool
+    kind: str
+    shortest: int
+    loose: bool
+
+
+@dataclass(frozen=True, slots=True)
+class VendorRow:
+    """A vendor whose credentials have no telling prefix: they count beside its name. `body` may be ""."""
+
+    detail: str
+    names: tuple[str, ...]
+    body: str
+    shortest: int
+    longest: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +104,8 @@ class Rules:
     tokens: tuple[TokenRow, ...]
     shapes: tuple[ShapeRow, ...]
     keywords: tuple[KeywordRow, ...]
+    harmless: tuple[str, ...]
+    vendors: tuple[VendorRow, ...]
     marks: tuple[MarkRow, ...]
     reports: Mapping[str, Mapping[str, float]]
     identifiers: tuple[IdentifierRow, ...]
@@ -120,9 +143,14 @@ def _rules(tables: Mapping[str, Mapping[str, Any]], rows: str) -> Rules:
             CardRange(row["brand"], row["prefix"], tuple(row["lengths"]), tuple(row.get("named", ())))
             for row in numbers["card"]
         ),
-        tokens=tuple(_token(row) for row in secrets["token"]),
+        tokens=tuple(_token(row, secrets["alphabet"]) for row in secrets["token"]),
         shapes=tuple(_shape(row) for row in secrets["shape"]),
-        keywords=tuple(KeywordRow(tuple(row["names"]), row["strong"]) for row in secrets["keyword"]),
+        keywords=tuple(_keyword(row) for row in secrets["keyword"]),
+        harmless=tuple(secrets["harmless"]["words"]),
+        vendors=(
+            *(_vendor(row, secrets["alphabet"]) for row in secrets["vendor"]),
+            *(VendorRow(name.replace(" ", "-"), (name,), "", 0, 0) for name in secrets["named"]["names"]),
+        ),
         marks=tuple(MarkRow(row["detail"], row["pattern"], row["probe"], row["where"]) for row in marks["mark"]),
         reports={name: dict(row) for name, row in views["reports"].items()},
         identifiers=identifier_rows(identifiers),
@@ -131,16 +159,25 @@ def _rules(tables: Mapping[str, Mapping[str, Any]], rows: str) -> Rules:
     )
 
 
-def _token(row: Mapping[str, Any]) -> TokenRow:
+def _token(row: Mapping[str, Any], alphabets: Mapping[str, str]) -> TokenRow:
     shortest, longest = row["length"]
     return TokenRow(
-        row["detail"], tuple(row["prefixes"]), row["body"], shortest, longest, row.get("then", ""),
-        row.get("glued", False),
+        row["detail"], tuple(row["prefixes"]), alphabets[row["body"]], shortest, longest, row.get("then", ""),
+        row.get("glued", False), row.get("drawn", False),
     )  # fmt: skip
+
+
+def _vendor(row: Mapping[str, Any], alphabets: Mapping[str, str]) -> VendorRow:
+    shortest, longest = row["length"]
+    return VendorRow(row["detail"], tuple(row["names"]), alphabets[row["body"]], shortest, longest)
+
+
+def _keyword(row: Mapping[str, Any]) -> KeywordRow:
+    return KeywordRow(row["detail"], tuple(row["names"]), row["kind"], row["shortest"], row["loose"])
 
 
 def _shape(row: Mapping[str, Any]) -> ShapeRow:
     return ShapeRow(
         row["detail"], row["probe"], row["pattern"], row["width"], row.get("back", 0), row.get("reach", 256),
-        row.get("caseless", False), row.get("alive", False),
+        row.get("caseless", False), row.get("alive", ""),
     )  # fmt: skip

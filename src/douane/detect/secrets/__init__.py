@@ -12,8 +12,14 @@ from douane.detect.detector import Detector
 from douane.detect.rules import Rules
 from douane.detect.secrets.settings import SettingDetector
 from douane.detect.secrets.tokens import ShapeDetector, TokenDetector
+from douane.detect.secrets.vendors import VendorDetector
 
 
 def secret_detectors(rules: Rules) -> tuple[Detector, ...]:
     """Return the detectors of credentials."""
-    return (TokenDetector(rules.tokens), ShapeDetector(rules.shapes), SettingDetector(rules.keywords))
+    return (
+        TokenDetector(rules.tokens),
+        ShapeDetector(rules.shapes),
+        VendorDetector(rules.vendors),
+        SettingDetector(rules.keywords, rules.harmless),
+    )
