@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from douane.core.digest import canonical, digest
 from douane.detect.identifier_rows import IdentifierRow, WordRows, identifier_rows, word_rows
 from douane.errors import ConfigurationError
+
+MARK_REACH: Final = 48
 
 FILES: tuple[str, ...] = ("numbers", "secrets", "marks", "views", "identifiers")
 
@@ -86,12 +88,15 @@ class VendorRow:
 
 @dataclass(frozen=True, slots=True)
 class MarkRow:
-    """A protection mark: `where` is phrase, capitals or header."""
+    """A protection mark: `where` is phrase, strong, capitals or header; `reach` the bytes around the probe's end that
+    it may lie in.
+    """
 
     detail: str
     pattern: str
     probe: str
     where: str
+    reach: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +156,7 @@ def _rules(tables: Mapping[str, Mapping[str, Any]], rows: str) -> Rules:
             *(_vendor(row, secrets["alphabet"]) for row in secrets["vendor"]),
             *(VendorRow(name.replace(" ", "-"), (name,), "", 0, 0) for name in secrets["named"]["names"]),
         ),
-        marks=tuple(MarkRow(row["detail"], row["pattern"], row["probe"], row["where"]) for row in marks["mark"]),
+        marks=tuple(map(_mark, marks["mark"])),
         reports={name: dict(row) for name, row in views["reports"].items()},
         identifiers=identifier_rows(identifiers),
         words=word_rows(identifiers),
@@ -174,6 +179,10 @@ def _vendor(row: Mapping[str, Any], alphabets: Mapping[str, str]) -> VendorRow:
 
 def _keyword(row: Mapping[str, Any]) -> KeywordRow:
     return KeywordRow(row["detail"], tuple(row["names"]), row["kind"], row["shortest"], row["loose"])
+
+
+def _mark(row: Mapping[str, Any]) -> MarkRow:
+    return MarkRow(row["detail"], row["pattern"], row["probe"], row["where"], row.get("reach", MARK_REACH))
 
 
 def _shape(row: Mapping[str, Any]) -> ShapeRow:
