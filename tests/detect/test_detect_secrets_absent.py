@@ -219,7 +219,7 @@ def test_ordinary_lists_of_keys_are_read_to_their_end(scanner):
 
 PIECES = [
     "password: Tr0ub4dor&3", "secret=", "token ", "api_key = '", "q8Zr2LxT9vB4nM7kJ1wS", "9f8d7c6b5a4e3d2c1b0a9f8e7d6c5b4a",
-    "algolia", "ALGOLIA_", "slack ", "datadog: ", "key-", "KEY=", "xoxb-", "xoxe.xoxp-", "sk-", "sk-proj-", "ghp_" + "aB3" * 13,
+    "algolia", "ALGOLIA_", "sonar", "qube_", "cloudflare", "d_", "private key", "private", " key ", "tokens ", "slack ", "datadog: ", "key-", "KEY=", "xoxb-", "xoxe.xoxp-", "sk-", "sk-proj-", "ghp_" + "aB3" * 13,
     "$6$aaaa$", "curl -u a:", "Authorization: Bearer ", "clé API : ", "mot de passe est ", "PRIVATE KEY-----", "eyJhbGciOiJIUzI1NiJ9.",
     "://u:p4ssw0rd@h", "LTAI5t", "AKIA", "\x00", "\x01", "\n", " ", '"', "'", "=", ":", "-", "_", ".", "/", "+", "é", "a", "B", "7",
 ]  # fmt: skip

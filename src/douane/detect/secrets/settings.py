@@ -18,6 +18,7 @@ from douane.detect.detector import Candidate
 from douane.detect.engine import Probe
 from douane.detect.rules import KeywordRow
 from douane.detect.secrets.alive import is_hexadecimal, looks_drawn, looks_like_password
+from douane.detect.secrets.heads import apart
 from douane.detect.secrets.limits import A_FINDING, A_PLACE, A_VALUE, Allowance, crowded
 
 _ASSIGNS = rb"""["'`*\])\\]{0,3}(?:[ \t]|\xc2\xa0|\xe2\x80\xaf){0,3}(?:[:=]|\x01\x00|(?:is|est|ist|es|was|=>)[ :])"""
@@ -63,16 +64,9 @@ class _Names:
 
     @property
     def apart(self) -> list[tuple[bytes, ...]]:
-        """Return the heads in groups in which none begins another: engines tell one end for each start."""
-        groups: list[list[str]] = []
-        for name in sorted(self.row.names, key=len):
-            bare = name.replace(" ", "")
-            group = next((group for group in groups if not any(bare.startswith(one) for one in group)), None)
-            if group is None:
-                groups.append(group := [])
-            group.append(bare)
+        """Return the heads in groups in which none begins another."""
         spelled = {name.replace(" ", ""): _spelled(name) for name in self.row.names}
-        return [tuple(spelled[bare] for bare in group) for group in groups]
+        return [tuple(spelled[bare] for bare in group) for group in apart(spelled)]
 
     def are(self, words: Sequence[bytes]) -> bool:
         """Tell whether the words end in one of the names."""

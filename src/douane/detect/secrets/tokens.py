@@ -7,12 +7,13 @@ prefix is first met: hundreds of rows cost no memory in a process that never see
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from douane.detect.detector import Candidate
 from douane.detect.engine import Probe
 from douane.detect.rules import ShapeRow, TokenRow
 from douane.detect.secrets.alive import is_alive, is_placeholder, looks_drawn
+from douane.detect.secrets.heads import apart
 from douane.detect.secrets.limits import A_FINDING, A_PLACE, A_VALUE, Allowance, crowded
 
 _SEEN_BY_PROBE = 16
@@ -46,13 +47,9 @@ class _Group:
 
     __slots__ = ("heads", "probe", "seen", "widths")
 
-    def __init__(self, body: str, seen: int, rows: Sequence[TokenRow]) -> None:
+    def __init__(self, body: str, seen: int, heads: Mapping[str, Sequence[TokenRow]]) -> None:
         self.seen = seen
-        self.heads: dict[bytes, list[_Prefix]] = {}
-        for row in rows:
-            for prefix in row.prefixes:
-                head = prefix.encode()
-                self.heads.setdefault(head, []).append(_Prefix(row, head))
+        self.heads = {head.encode(): [_Prefix(row, head.encode()) for row in rows] for head, rows in heads.items()}
         self.widths = sorted({len(head) for head in self.heads}, reverse=True)
         self.probe = Probe(b"[%b]{%d}" % (body.encode(), seen), heads=tuple(re.escape(head) for head in self.heads))
 
@@ -64,10 +61,16 @@ class TokenDetector:
     version = "2"
 
     def __init__(self, rows: Sequence[TokenRow]) -> None:
-        groups: dict[tuple[str, int], list[TokenRow]] = {}
+        alike: dict[tuple[str, int], dict[str, list[TokenRow]]] = {}
         for row in rows:
-            groups.setdefault((row.body, min(row.shortest, _SEEN_BY_PROBE)), []).append(row)
-        self._groups = [_Group(body, seen, of_group) for (body, seen), of_group in groups.items()]
+            heads = alike.setdefault((row.body, min(row.shortest, _SEEN_BY_PROBE)), {})
+            for prefix in row.prefixes:
+                heads.setdefault(prefix, []).append(row)
+        self._groups = [
+            _Group(body, seen, {head: heads[head] for head in group})
+            for (body, seen), heads in alike.items()
+            for group in apart(heads)
+        ]
         self.probes = tuple(group.probe for group in self._groups)
 
     def find(self, data: bytes, ends: Sequence[list[int]]) -> Iterator[Candidate]:

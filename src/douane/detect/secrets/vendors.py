@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from itertools import chain, islice
 from typing import Final
 
 from douane.detect.detector import Candidate
 from douane.detect.engine import Probe
 from douane.detect.rules import VendorRow
 from douane.detect.secrets.alive import is_hexadecimal, is_placeholder, looks_drawn
+from douane.detect.secrets.heads import apart
 from douane.detect.secrets.limits import A_FINDING, A_VALUE, Allowance, crowded
 
 _REACH: Final = 72
@@ -53,15 +54,16 @@ class VendorDetector:
                     self._rows.setdefault(spelled, []).append(row)
         self._widths = sorted({len(name) for name in self._rows}, reverse=True)
         self._patterns: dict[tuple[str, int, int], re.Pattern[bytes]] = {}
-        self.probes: tuple[Probe, ...] = (
-            Probe(b"", caseless=True, heads=tuple(re.escape(name) for name in sorted(self._rows))),
+        groups = apart(name.decode() for name in self._rows)
+        self.probes = tuple(
+            Probe(b"", caseless=True, heads=tuple(re.escape(name).encode() for name in group)) for group in groups
         )
 
     def find(self, data: bytes, ends: Sequence[list[int]]) -> Iterator[Candidate]:
         allowance = Allowance(data)
         ahead = -1
         done = 0
-        for end in ends[0]:
+        for end in sorted(chain.from_iterable(ends)):
             if ahead < end:
                 run = _RUN.search(data, end)
                 if run is None:
