@@ -387,6 +387,13 @@ def test_what_would_cost_too_much_is_cut_and_not_guessed() -> None:
     assert cut
 
 
+def test_a_table_of_few_words_that_repeat_is_read_to_its_end() -> None:
+    rng = random.Random(1)
+    registered = documents(" ".join(prose(rng, 300)), "0 " * 100 + "0 1 1 0 " * 50), names(*NAMES)
+    text = " ".join(rng.choice("01") for _ in range(200_000))
+    assert find(Watch(registered).books(""), text.encode())[1] is False
+
+
 def test_two_equal_settings_are_equal_after_the_way_through_json() -> None:
     one = documents("a b c d e f g h i j k l")
     assert registered_of(one.as_fields()) == one

@@ -41,9 +41,14 @@ def quick_hashes(words: Sequence[bytes]) -> list[int]:
     return list(map(sub, pairs, pairs[GRAM - 2 :]))
 
 
-def print_hash(words: Sequence[bytes], first: int, seal: Seal) -> int:
-    """Return the keyed hash of the run of `GRAM` words that begins at a word."""
-    return seal.of(_PRINT + b" ".join(words[first : first + GRAM]))
+def run_at(words: Sequence[bytes], first: int) -> bytes:
+    """Return the run of `GRAM` words that begins at a word."""
+    return b" ".join(words[first : first + GRAM])
+
+
+def print_hash(run: bytes, seal: Seal) -> int:
+    """Return the keyed hash of a run of `GRAM` words."""
+    return seal.of(_PRINT + run)
 
 
 def fingerprint(
@@ -51,7 +56,7 @@ def fingerprint(
 ) -> Sealed:
     """Return the prints of some texts (UTF-8) as they are kept; with those of `former`."""
     known = {
-        print_hash(words, first, seal)
+        print_hash(run_at(words, first), seal)
         for words in map(tokens, boilerplate)
         for first in range(len(words) - GRAM + 1)
     }  # fmt: skip
@@ -62,7 +67,7 @@ def fingerprint(
         count += 1
         words = tokens(document)
         glances = quick_hashes(words)
-        keyed = [print_hash(words, first, seal) for first in range(len(glances))]
+        keyed = [print_hash(run_at(words, first), seal) for first in range(len(glances))]
         for first in winnowed([_LAST if one in known else one for one in keyed]):
             if keyed[first] not in known:
                 hashes.add(keyed[first])

@@ -27,6 +27,7 @@ from douane.detect.registered.prints import (
     WIDEST_GAP,
     print_hash,
     quick_hashes,
+    run_at,
 )
 from douane.detect.registered.seal import Kind, Seal, Sealed, anchors_of, numbers_of, read, sieve_of, tiled, written
 from douane.detect.registered.words import places, tokens
@@ -224,13 +225,16 @@ class _Book:
         table = self._prints
         if table is None or len(words) < SHORTEST:
             return []
-        seen: dict[int, list[tuple[int, int]]] = {}
+        seen: dict[int, list[tuple[int, bytes]]] = {}
+        known: dict[bytes, tuple[int, ...]] = {}
         for place in _suspects(words, table):
-            if not tries.one_more():
-                break
-            one = print_hash(words, place, self._seal)
-            for number in table.owners_of(one):
-                seen.setdefault(number, []).append((place, one))
+            run = run_at(words, place)
+            if run not in known:
+                if not tries.one_more():
+                    break
+                known[run] = tuple(table.owners_of(print_hash(run, self._seal)))
+            for number in known[run]:
+                seen.setdefault(number, []).append((place, run))
         return [Run(first, last, self._labels[number]) for number in seen for first, last in _passages(seen[number])]
 
 
@@ -242,8 +246,8 @@ def _suspects(words: Sequence[bytes], table: _Table) -> Iterator[int]:
         yield from compress(range(begin, begin + len(glances)), map(lets_through, map(masked, glances)))
 
 
-def _passages(prints: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    """Yield the first and the last word of each passage that prints, given by place and hash, lie close enough in."""
+def _passages(prints: Sequence[tuple[int, bytes]]) -> Iterator[tuple[int, int]]:
+    """Yield the first and the last word of each passage that prints, given by place and words, lie close enough in."""
     begin = 0
     for number in range(1, len(prints) + 1):
         if number < len(prints) and prints[number][0] - prints[number - 1][0] <= WIDEST_GAP:
