@@ -74,12 +74,12 @@ def _nested(heads: Sequence[bytes]) -> bytes:
 
 
 def _nested_signs(heads: Iterable[tuple[bytes, ...]]) -> bytes:
-    alternatives = []
+    alternatives: list[bytes] = []
     for first, group in groupby(sorted(heads), key=lambda head: head[:1]):
         rest = [head[1:] for head in group] if first else []
         inner = _nested_signs(rest) if rest else b""
         alternatives.append(b"".join(first) + (inner if len(rest) <= 1 else b"(?:%b)" % inner))
-    return b"|".join(sorted(alternatives, key=len, reverse=True))
+    return b"|".join(sorted(alternatives, key=lambda one: -len(one)))
 
 
 class Engine(Protocol):
