@@ -79,7 +79,8 @@ def _nested_signs(heads: Iterable[tuple[bytes, ...]]) -> bytes:
         rest = [head[1:] for head in group] if first else []
         inner = _nested_signs(rest) if rest else b""
         alternatives.append(b"".join(first) + (inner if len(rest) <= 1 else b"(?:%b)" % inner))
-    return b"|".join(sorted(alternatives, key=lambda one: -len(one)))
+    alternatives.sort(key=len, reverse=True)
+    return b"|".join(alternatives)
 
 
 class Engine(Protocol):
