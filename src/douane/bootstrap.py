@@ -22,6 +22,7 @@ from douane.adapters.clock import RandomIds, SystemClock
 from douane.adapters.engines.llamacpp import EngineFacts, LlamaCpp
 from douane.adapters.engines.llamacpp_process import ServerSettings
 from douane.adapters.engines.weights import Weights
+from douane.adapters.heap import give_back
 from douane.adapters.http1 import Http1Upstream
 from douane.adapters.inspector import ScanningInspector
 from douane.adapters.limits_memory import MemoryLimits
@@ -240,6 +241,7 @@ class House:
         self._keep_budgets(spent)
         self.configuration = fresh
         self.inspector.take(fresh.detectors, scanner)
+        give_back()
         self.snapshots.swap(snapshot)
         version = snapshot.version
         self.telemetry.note("reload", version=version)

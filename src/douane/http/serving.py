@@ -13,6 +13,7 @@ import orjson
 import uvloop
 
 from douane import __version__
+from douane.adapters.heap import give_back
 from douane.bootstrap import House, Start
 from douane.config import ServerSettings
 from douane.errors import ConfigurationErrors, DouaneError
@@ -58,6 +59,7 @@ def _ready(house: House, addresses: Sequence[Address], program: str) -> None:
     gc.collect()
     gc.freeze()  # what was built until now stays: the collector need not look at it for each request
     gc.set_threshold(20_000, 20, 20)
+    give_back()
 
 
 def edge_settings(server: ServerSettings, host: str | None, port: int | None) -> EdgeSettings:
