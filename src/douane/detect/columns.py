@@ -6,12 +6,13 @@ Markdown table, a line with tabs. The table ends with the first line that is cut
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Final, NamedTuple
 
 _DELIMITERS: Final = (b";", b"\t", b"|", b",")
 _LONGEST_LINE: Final = 4096
+_MOST_CELLS: Final = 2000
 _MOST_WORDS: Final = 256
 """So many of the words are looked at; what heads a column comes early."""
 
@@ -42,6 +43,16 @@ class Columns:
                 if self._data.count(table.delimiter, line, start) == table.cell:
                     return True
         return False
+
+    @staticmethod
+    def cells(data: bytes, table: Table) -> Iterator[tuple[int, bytes]]:
+        """Yield a column's cells, each with its place in the text; so many at most."""
+        at = table.start
+        for line in islice(data[table.start : table.end].split(b"\n"), _MOST_CELLS):
+            parts = line.split(table.delimiter, table.cell + 1)
+            if len(parts) > table.cell:
+                yield at + sum(map(len, parts[: table.cell])) + table.cell, parts[table.cell]
+            at += len(line) + 1
 
 
 def tables(data: bytes, ends: Iterable[int]) -> list[Table]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from douane.detect.detector import Candidate
 from douane.detect.engine import Probe
@@ -21,11 +21,14 @@ _FILE_ENDINGS = frozenset((b"png", b"jpg", b"jpeg", b"gif", b"svg", b"webp", b"c
 
 
 class EmailDetector:
-    """From each `@`: the longest local part to its left, a domain to its right."""
+    """From each `@`: the longest local part to its left, a domain to its right. `private`: at a service for anyone."""
 
     name = "email"
-    version = "1"
+    version = "2"
     probes: tuple[Probe, ...] = (Probe(rb"[^\x00-\x20@]@[A-Za-z0-9\xc3-\xc5]"),)
+
+    def __init__(self, mailboxes: Collection[str] = ()) -> None:
+        self._mailboxes = frozenset(domain.encode() for domain in mailboxes)
 
     def find(self, data: bytes, ends: Sequence[list[int]]) -> Iterator[Candidate]:
         for end in ends[0]:
@@ -38,7 +41,9 @@ class EmailDetector:
                 start += 1
             if start == at or data[at - 1] == _DOT or (data[stop] == _COLON and data[start:at] == b"git"):
                 continue
-            yield Candidate("EMAIL", start, stop, 0.95, "", 0, data[start:stop].lower(), "email")
+            address = data[start:stop].lower()
+            detail = "private" if address[at - start + 1 :] in self._mailboxes else ""
+            yield Candidate("EMAIL", start, stop, 0.95, detail, 0, address, "email")
 
     @staticmethod
     def _local_start(data: bytes, at: int) -> int:

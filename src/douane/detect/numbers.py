@@ -71,6 +71,7 @@ class NumberDetector:
     def _judged(self, scan: Scan, run: Run, phones: set[tuple[int, int]]) -> Iterator[Candidate]:
         groups = run.groups
         data = scan.data
+        dialled = run.start if run.plus else -1
         for first, last, kinds in self._shapes.of_run(run.sizes):
             start = groups[first][0]
             sign = data[start]
@@ -78,7 +79,7 @@ class NumberDetector:
             for kind in kinds:
                 if sign not in kind.starts or (kind.is_phone and (start, groups[last][1]) in phones):
                     continue
-                if kind.named and not scan.words.heard(kind.named):
+                if start == dialled or (kind.named and not scan.words.heard(kind.named)):
                     continue
                 place = place or place_of(data, run, first, last)
                 candidate = kind.judge(scan, place)

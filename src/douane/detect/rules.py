@@ -11,11 +11,12 @@ from typing import Any, Final
 
 from douane.core.digest import canonical, digest
 from douane.detect.identifier_rows import IdentifierRow, WordRows, identifier_rows, word_rows
+from douane.detect.people_rows import PeopleRows, people_rows
 from douane.errors import ConfigurationError
 
 MARK_REACH: Final = 48
 
-FILES: tuple[str, ...] = ("numbers", "secrets", "marks", "views", "identifiers")
+FILES: tuple[str, ...] = ("numbers", "secrets", "marks", "views", "identifiers", "people")
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +116,7 @@ class Rules:
     reports: Mapping[str, Mapping[str, float]]
     identifiers: tuple[IdentifierRow, ...]
     words: WordRows
+    people: PeopleRows
     digest: str
 
 
@@ -140,7 +142,7 @@ def _broken(name: str) -> ConfigurationError:
 
 
 def _rules(tables: Mapping[str, Mapping[str, Any]], rows: str) -> Rules:
-    numbers, secrets, marks, views, identifiers = (tables[name] for name in FILES)
+    numbers, secrets, marks, views, identifiers, people = (tables[name] for name in FILES)
     return Rules(
         iban_lengths=dict(numbers["iban"]["length"]),
         vat_structures=dict(numbers["vat"]["structure"]),
@@ -160,6 +162,7 @@ def _rules(tables: Mapping[str, Mapping[str, Any]], rows: str) -> Rules:
         reports={name: dict(row) for name, row in views["reports"].items()},
         identifiers=identifier_rows(identifiers),
         words=word_rows(identifiers),
+        people=people_rows(people),
         digest=rows,
     )
 

@@ -23,6 +23,7 @@ import phonenumbers
 import stdnum
 
 from douane.core.finding import Finding, Findings, Inspection
+from douane.detect.combinations import Part, combinations
 from douane.detect.detector import Candidate, Detector
 from douane.detect.engine import Hits, engine
 from douane.detect.overlaps import outside, spans_apart, undisputed
@@ -150,6 +151,8 @@ class Scanner:
         if not candidates:
             return [], causes, cut or len(odd) > MOST_PER_TYPE
         spans, more = _bounded(undisputed(candidates), causes)
+        if not _COMBINED.isdisjoint(causes):
+            _combine(data, spans, causes)
         return spans, causes, cut or more or len(odd) > MOST_PER_TYPE
 
     def _found(self, books: Books, data: bytes, hits: Hits) -> tuple[list[Candidate], bool]:
@@ -216,6 +219,17 @@ def _bounded(candidates: list[Candidate], causes: dict[tuple[str, str], int]) ->
             start, end = spans[told.number][:2]
             spans.append((start, end, told.type, told.detail, told.confidence, told.detector, b""))
     return spans, len(kept) < len(candidates)
+
+
+_COMBINED: Final = {("PERSON", ""), ("DOB", "")}
+
+
+def _combine(data: bytes, spans: list[Span], causes: dict[tuple[str, str], int]) -> None:
+    """Add what several findings of one person make together."""
+    parts = [Part(*span[:4]) for span in spans]
+    for number, detail in combinations(data, parts):
+        causes["COMBINATION", detail] = causes.get(("COMBINATION", detail), 0) + 1
+        spans.append((parts[number].start, parts[number].end, "COMBINATION", detail, 0.85, "combination", b""))
 
 
 def _sealed(value: bytes, key: bytes) -> bytes:

@@ -115,16 +115,22 @@ def keyword_probe(keywords: Iterable[str]) -> Probe:
 
 def _spellings(keyword: str) -> Iterator[bytes]:
     """Yield the patterns of a keyword: one for all gaps, or one for each where its parts are too short to look for."""
-    parts = [b"".join(map(_letter, word)) for word in _PARTS.findall(keyword.rstrip("*."))]
+    spelled = exactly if keyword.startswith("=") else letters
+    parts = [b"".join(map(spelled, word)) for word in _PARTS.findall(keyword.strip("=").rstrip("*."))]
     end = b"" if keyword.endswith("*") else b"[^A-Za-z]" if len(keyword) > _SHORTEST else b"[^A-Za-z0-9]"
     gaps = (_GAP,) if len(parts) == 1 or max(map(len, parts)) >= _LONG else _SHORT_GAPS
     for gap in gaps:
         yield b"[^A-Za-z0-9]" + gap.join(parts) + end
 
 
-def _letter(sign: str) -> bytes:
+def letters(sign: str) -> bytes:
+    """Return the pattern of one sign of a word, with its accent or without, in capitals or not."""
+    plain = sign.lower().translate(_PLAIN)
+    return exactly(sign) if sign.isascii() or not plain.isascii() else b"(?:%b|%b)" % (exactly(sign), plain.encode())
+
+
+def exactly(sign: str) -> bytes:
+    """Return the pattern of one sign of a word, in capitals or not. The pattern is matched without regard to case."""
     if sign.isascii():
         return re.escape(sign.lower()).encode()
-    plain = sign.lower().translate(_PLAIN)
-    written = dict.fromkeys((sign.lower(), sign.upper(), *([plain] if plain.isascii() else [])))
-    return b"(?:%b)" % b"|".join(form.encode() for form in written)
+    return b"(?:%b|%b)" % (sign.lower().encode(), sign.upper().encode())
