@@ -19,6 +19,7 @@ from douane.core.models.catalogue import Assurance
 from douane.core.money import Price
 from douane.core.traffic.clearance import Passage, Revocations, refusal
 from douane.core.traffic.snapshot import Key
+from douane.detect.phones import DEFAULT_REGIONS
 from douane.errors import ConfigurationErrors
 from douane.wire.kinds import registry
 
@@ -312,3 +313,9 @@ def test_detector_rows_are_handed_on_without_the_policy() -> None:
     rules = config.detector_rules()
     assert "policy" not in rules
     assert rules
+
+
+def test_the_regions_of_telephone_numbers_reach_the_detectors() -> None:
+    assert read('[policy]\nregions = ["DK", "DK", "SE"]').detectors.regions == ("DK", "SE")
+    assert read("").detectors.regions == DEFAULT_REGIONS
+    assert any("policy.regions[0]" in told for told in problems_of('[policy]\nregions = ["XX"]'))

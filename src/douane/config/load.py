@@ -11,7 +11,7 @@ Tables become settings in `schema` and `translate`, settings become the snapshot
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path as FilePath
 
@@ -25,6 +25,7 @@ from douane.config.text import LONGEST_FILE_BYTES, Expander, cause_of, decode, r
 from douane.core.models.catalogue import KindFacts
 from douane.core.reason import Reason
 from douane.core.traffic.snapshot import Snapshot
+from douane.detect.phones import NUMBERED_REGIONS
 from douane.detect.settings import DetectorSettings
 from douane.errors import ConfigurationError, ConfigurationErrors
 
@@ -102,10 +103,24 @@ def loads(
     problems.spoil(spoilt)
     snapshot = compile_document(document, spoilt, kinds, base_dir, problems)
     registered = compile_registered(tables_of(document), base_dir, problems)
+    regions = _regions(document.policy.regions, problems)
     if problems.found:
         raise ConfigurationErrors(tuple(problems.found))
-    detectors = DetectorSettings(detector_rules(), registered=registered)
+    detectors = DetectorSettings(detector_rules(), regions=regions, registered=registered)
     return Configuration(_server(document.server, base_dir), snapshot, detectors, tuple(problems.warnings), source)
+
+
+def _regions(given: Sequence[str], problems: Problems) -> tuple[str, ...]:
+    """Return the regions that have a numbering plan; each other one is a problem."""
+    for number, region in enumerate(given):
+        if region not in NUMBERED_REGIONS:
+            problems.refuse(
+                ("policy", "regions", number),
+                "A region of policy.regions has a numbering plan.",
+                f"`policy.regions[{number}]` is {quoted(region)}, of which none is known.",
+                "Use the country's code by ISO 3166, such as `FR`, `DE`, `GB` or `US`.",
+            )
+    return tuple(dict.fromkeys(given))
 
 
 def data_dir(given: str | None, configuration: Configuration, environ: Mapping[str, str] | None = None) -> str:

@@ -14,6 +14,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from douane.detect.phones import DEFAULT_REGIONS
+
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 ROUTE_NAME = r"^[A-Za-z0-9][A-Za-z0-9._/:-]{0,127}$"
 ROUTE_REFERENCE = r"^(\*|[A-Za-z0-9][A-Za-z0-9._/:-]{0,127})$"
@@ -207,6 +209,10 @@ class Policy(Settings):
     map: FindingMap = Field(
         default={}, description="Label of each finding type, or of `TYPE:detail`; it overrides the shipped one."
     )
+    regions: list[Annotated[str, Field(pattern=COUNTRY)]] = Field(
+        default=list(DEFAULT_REGIONS), max_length=32,
+        description="Countries whose national telephone numbers are found; international ones always are.",
+    )  # fmt: skip
     meaning: Literal["off", "light", "full"] = Field(
         default="off",
         description="Which layers read for its meaning what could leave the premises: none, the light one, or both.",

@@ -9,12 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, PhoneMetadata
+from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, SUPPORTED_REGIONS, PhoneMetadata
 
 from douane.detect.detector import Candidate
 from douane.detect.digits import NOT_DIGITS, Place, Run, even_gaps, is_apart
 from douane.detect.engine import Probe
 
+NUMBERED_REGIONS: frozenset[str] = frozenset(SUPPORTED_REGIONS)
 DEFAULT_REGIONS: tuple[str, ...] = ("FR", "BE", "CH", "LU", "DE", "IT", "ES", "PT", "NL", "GB", "IE", "US")
 
 FRENCH: tuple[tuple[int, ...], ...] = (
