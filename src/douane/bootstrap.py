@@ -32,6 +32,7 @@ from douane.adapters.store.key_book import KeyBook
 from douane.adapters.store.sqlite_keys import SqliteKeys
 from douane.adapters.store.sqlite_ledger import SqliteLedger
 from douane.adapters.telemetry import Counts
+from douane.adapters.vault import FileVault
 from douane.control.engine_model import SMOLLM2, locate
 from douane.control.explain import ANYBODY, Explanation, explain
 from douane.control.keys import Wanted, create
@@ -121,6 +122,7 @@ class House:
         self.keys: SqliteKeys
         self.upstream: Http1Upstream
         self.inspector: ScanningInspector
+        self.vault: FileVault
         self.gateway: Gateway
         self.limits = MemoryLimits(self.clock)
         self.conditions = ConditionBook(self.clock)
@@ -168,6 +170,9 @@ class House:
         self.inspector = ScanningInspector(self.configuration.detectors)
         exits.push_async_callback(self.inspector.aclose)
         await self._load_budgets()
+        self.vault = FileVault(self.directory.path, self.clock, lambda: self.snapshots.current().policy.vault_s)
+        exits.callback(self.vault.close)
+        await self._open_vault(self.configuration.snapshot)
         self.gateway = Gateway(
             Shell(
                 self.clock,
@@ -181,11 +186,17 @@ class House:
                 self.telemetry,
                 self.kinds,
                 self.conditions,
+                self.vault,
                 report=lambda line: self.telemetry.note("fault", what=line),
             )
         )
         for job in (self._keep_keys(), self._keep_log()):
             exits.push_async_callback(_ended, asyncio.create_task(job))
+
+    async def _open_vault(self, snapshot: Snapshot) -> None:
+        """Open the vault where anything may be masked: what is wrong with it is told before the first request."""
+        if any(zone.mask for zone in snapshot.zones.values()):
+            await self.vault.ready()
 
     # --- engines ---------------------------------------------------------------------------------------------------
 
@@ -237,6 +248,7 @@ class House:
         snapshot = self._with_engines(fresh.snapshot)
         spent = await self._spent_before(snapshot.keys.values(), snapshot.rates)
         scanner = await self.inspector.prepare(fresh.detectors)
+        await self._open_vault(snapshot)
         self.take_bounds(fresh.server)
         self._keep_budgets(spent)
         self.configuration = fresh

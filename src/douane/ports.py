@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from douane.core.finding import Failure, Inspection
+from douane.core.pseudonym import Pseudonyms
 from douane.core.receipt import Intent, Outcome, Record, Refusal
 from douane.core.traffic.clearance import Cleared, Revocations
 from douane.core.traffic.keys import KeyEntry
@@ -229,6 +230,25 @@ class Inspector(Protocol):
 
         Returns the inspection with what was found, and with the layers that ran or failed. What is kept of it serves
         the owner's requests alone (law 11).
+        """
+
+
+class Vault(Protocol):
+    """Which value stands behind which pseudonym, by owner and conversation (law 11), for so long as policy says."""
+
+    async def recall(self, owner: str, conversation: str | None) -> Pseudonyms:
+        """Return a conversation's pseudonyms; without a conversation, new ones that nothing else shares.
+
+        Raises StoreFailed.
+        """
+
+    async def keep(self, owner: str, conversation: str, pseudonyms: Pseudonyms, subject: str | None) -> None:
+        """Keep the fresh ones, durably; `subject` is the end user that the conversation is with. Raises StoreFailed."""
+
+    async def erase(self, owner: str | None, subject: str | None) -> int:
+        """Erase, durably, an owner's values or everybody's; of a subject alone where one is named.
+
+        A subject is an end user, or a value itself. Returns how many values went. Raises StoreFailed.
         """
 
 

@@ -31,8 +31,8 @@ def permit() -> Cleared:
 
 def test_nobody_else_makes_a_permit() -> None:
     ours = permit()
-    with pytest.raises(TypeError):
-        Cleared(RESTRICTED, ours.deployment, ours.zone, KEY, "chat", "v1", "0", b"", object())
+    with pytest.raises(TypeError, match="clearance alone"):
+        replace(ours, label=RESTRICTED, seal=object())
 
 
 def test_a_permit_cannot_be_turned_into_another() -> None:
@@ -43,6 +43,7 @@ def test_a_permit_cannot_be_turned_into_another() -> None:
 REFUSED = {
     "not_in_route": passage("elsewhere"),
     "label_not_cleared": passage(label=Label(Level.INTERNAL)),
+    "masking_not_allowed": passage(origin=Label(Level.CONFIDENTIAL), masked=frozenset({"IBAN"})),
     "forbidden_route": passage(key=replace(KEY, routes=frozenset({"other"}))),
     "zone_not_in_key": passage(key=replace(KEY, zones=frozenset({"premises"}))),
     "key_revoked": passage(revoked=Revocations(keys=frozenset({KEY.digest}))),
@@ -62,6 +63,47 @@ def test_each_check_refuses_for_itself_and_says_what_would_help(code: str) -> No
     assert reason.code == code
     assert reason.fact
     assert reason.fix
+
+
+MASKING = replace(
+    SNAP, zones={**SNAP.zones, "cloud": replace(SNAP.zones["cloud"], mask=frozenset({"IBAN", "SECRET:aws"}))}
+)
+CONFIDENTIAL = Label(Level.CONFIDENTIAL)
+
+
+def masked(*types: str, **more: object) -> Passage:
+    return passage(**{"snapshot": MASKING, "origin": CONFIDENTIAL, "masked": frozenset(types), **more})
+
+
+def test_a_masked_payload_is_cleared_by_its_own_label_and_by_what_may_be_masked() -> None:
+    cleared = clear(masked("IBAN", "SECRET"), b"payload")
+    assert isinstance(cleared, Cleared)
+    assert (cleared.label, cleared.origin, cleared.masked) == (PUBLIC, CONFIDENTIAL, frozenset({"IBAN", "SECRET"}))
+    confirm(cleared, b"payload", MASKING, NONE, 100)
+
+
+@pytest.mark.parametrize(
+    ("passed", "code"),
+    [
+        (masked("IBAN", label=CONFIDENTIAL), "label_not_cleared"),
+        (masked("IBAN", "EMAIL"), "masking_not_allowed"),
+        (masked("IBAN", origin=RESTRICTED), "masking_not_allowed"),
+        (masked("IBAN", snapshot=SNAP), "masking_not_allowed"),
+    ],
+)
+def test_a_masked_payload_is_refused_for_what_is_left_and_for_what_policy_does_not_let_be_masked(
+    passed: Passage, code: str
+) -> None:
+    reason = clear(passed, b"payload")
+    assert isinstance(reason, Reason)
+    assert reason.code == code
+
+
+def test_a_mask_that_policy_takes_away_counts_at_the_hop() -> None:
+    cleared = clear(masked("IBAN"), b"payload")
+    assert isinstance(cleared, Cleared)
+    with pytest.raises(ClearanceBroken, match="masked"):
+        confirm(cleared, b"payload", SNAP, NONE, 100)
 
 
 def test_a_permit_holds_while_nothing_changed() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import ip_network
 
 import pytest
@@ -13,7 +14,8 @@ from douane.core.models.catalogue import Assurance, Capabilities, Deployment, En
 from douane.core.money import Price
 from douane.core.traffic.clearance import Revocations
 from douane.core.traffic.latency import Circuit, Condition, Pace
-from douane.core.traffic.routing import Decision, Need, Question, Wish, decide, first_choice
+from douane.core.traffic.masked import MaskedForm
+from douane.core.traffic.routing import Decision, Need, Question, Wish, decide, first_choice, zones_to_mask_for
 from douane.core.traffic.snapshot import Key, Objective, Policy, Rates, Route, Snapshot, Strategy
 from douane.core.zone import Zone
 from douane.errors import LabelNotCleared, NoClearedDeployment, Unauthenticated, Unsupported
@@ -196,3 +198,73 @@ def test_weighted_draws_in_proportion() -> None:
     snap = snapshot(*many, strategy=Strategy.WEIGHTED)
     firsts = [order(run(snap, chance=i / 1000))[0] for i in range(1000)]
     assert firsts.count("a") == 750
+
+
+# --- masked forms ----------------------------------------------------------------------------------------------------
+
+CONFIDENTIAL = Label(Level.CONFIDENTIAL)
+MASKED = MaskedForm(PUBLIC, (), frozenset({"IBAN"}))
+
+
+def asked(
+    forms: dict[str, MaskedForm] | None, *, label: Label = CONFIDENTIAL, key: Key = KEY, **cloud: object
+) -> Question:
+    snap = snapshot(*TWO)
+    zone = replace(snap.zones["cloud"], **{"mask": frozenset({"IBAN"}), **cloud})  # type: ignore[arg-type]
+    snap = replace(snap, zones={**snap.zones, "cloud": zone})
+    return Question(label, Need("chat"), snap.routes["chat"], key, snap, Revocations(), {}, 100, 50.0, 0.0, (), forms)
+
+
+def test_a_zone_that_masks_takes_the_masked_form_in_its_turn() -> None:
+    decision = decide(asked({"cloud": MASKED}))
+    assert order(decision) == ["cheap", "own"]
+    assert [candidate.masked for candidate in decision.candidates] == [MASKED, None]
+    assert first_choice(asked({"cloud": MASKED})) == "cheap"
+
+
+def test_what_hangs_on_a_masked_form_waits_until_it_is_made() -> None:
+    assert first_choice(asked(None)) is None
+    assert first_choice(asked(None, mask=frozenset())) == "own"
+    assert first_choice(asked(None, label=RESTRICTED)) == "own"
+    assert first_choice(asked({})) == "own"
+
+
+@pytest.mark.parametrize(
+    ("form", "code"),
+    [
+        (MASKED._replace(label=Label(Level.INTERNAL), left=("EMAIL",)), "masking_insufficient"),
+        (MASKED._replace(label=CONFIDENTIAL, whole=False), "masking_insufficient"),
+        (MASKED._replace(types=frozenset({"EMAIL"})), "masking_not_allowed"),
+    ],
+)
+def test_a_masked_form_that_is_not_cleared_either_says_why(form: MaskedForm, code: str) -> None:
+    decision = decide(asked({"cloud": form}))
+    assert order(decision) == ["own"]
+    refused = decision.candidates[-1]
+    assert [reason.code for reason in refused.reasons] == ["label_not_cleared", code]
+    assert "EMAIL" not in form.left or "EMAIL" in refused.reasons[1].fact
+    assert refused.masked == form
+
+
+@given(labels, labels, st.booleans())
+def test_no_form_is_allowed_whose_own_label_is_not_cleared(label: Label, own: Label, restricted_too: bool) -> None:
+    question = asked({"cloud": MASKED._replace(label=own)}, label=label, mask_restricted=restricted_too)
+    for candidate in decide(question).candidates:
+        zone = question.snapshot.zones[candidate.zone]
+        if candidate.allowed and not zone.clearance.permits(label):
+            assert zone.clearance.permits(own)
+            assert label.level < Level.RESTRICTED or restricted_too
+
+
+def test_which_zones_get_a_masked_form() -> None:
+    def zones(label: Label = CONFIDENTIAL, key: Key = KEY, **cloud: object) -> list[str]:
+        question = asked(None, label=label, **cloud)
+        return [zone.name for zone in zones_to_mask_for(label, question.route, key, question.snapshot)]
+
+    assert zones() == ["cloud"]
+    assert zones(PUBLIC) == []
+    assert zones(RESTRICTED) == []
+    assert zones(RESTRICTED, mask_restricted=True) == ["cloud"]
+    assert zones(mask=frozenset()) == []
+    assert zones(premises=True) == []
+    assert zones(key=replace(KEY, zones=frozenset({"premises"}))) == []

@@ -54,10 +54,15 @@ class House:
         self.done.append(("unblock", name))
         return {"name": name, "blocked": False}
 
+    async def erase_values(self, owner: str | None, subject: str | None) -> Mapping[str, Any]:
+        self.done.append(("erase", owner, subject))
+        return {"erased": 1}
+
     def application(self, report: Any = lambda _line: None) -> Application:
         actions = AdminActions(
-            self.reload, self.status, self.list_keys, self.create_key, self.revoke_key, self.block, self.unblock
-        )
+            self.reload, self.status, self.list_keys, self.create_key, self.revoke_key, self.block, self.unblock,
+            self.erase_values,
+        )  # fmt: skip
 
         def authorise(headers: Headers) -> bool:
             return (b"authorization", b"Bearer admin") in headers
@@ -75,7 +80,7 @@ async def ask(client: Client, line: str, body: bytes = b"", *fields: bytes) -> A
 LINES = [
     "POST /admin/v1/reload", "GET /admin/v1/status", "GET /admin/v1/keys", "POST /admin/v1/keys",
     "DELETE /admin/v1/keys/old", "POST /admin/v1/deployments/d/block", "DELETE /admin/v1/deployments/d/block",
-    "GET /admin/v1/nothing", "PATCH /admin/v1/keys", "GET /admin/", "OPTIONS /admin/v1/keys", "HEAD /admin/v1/status",
+    "POST /admin/v1/vault/erase", "GET /admin/v1/nothing", "PATCH /admin/v1/keys", "GET /admin/", "OPTIONS /admin/v1/keys", "HEAD /admin/v1/status",
 ]  # fmt: skip
 
 
@@ -122,12 +127,13 @@ def test_each_verb_does_its_one_thing_and_answers_json_that_is_not_cached() -> N
                 ("DELETE /admin/v1/keys/old", b"", 200, {"name": "old", "revoked": True}),
                 ("POST /admin/v1/deployments/d/block", b'{"reason":"why"}', 200, {"name": "d", "blocked": True}),
                 ("DELETE /admin/v1/deployments/d/block", b"", 200, {"name": "d", "blocked": False}),
+                ("POST /admin/v1/vault/erase", b'{"owner":"acme","subject":"a@x.fr"}', 200, {"erased": 1}),
             ):
                 answer = await ask(client, line, body, ADMIN)
                 assert (answer.status, json.loads(answer.body)) == (status, said), line
                 assert answer.headers["cache-control"] == "no-store"
                 assert answer.headers["content-type"] == "application/json"
-        assert [done[0] for done in house.done] == ["reload", "create", "block", "unblock"]
+        assert [done[0] for done in house.done] == ["reload", "create", "block", "unblock", "erase"]
 
     run(scenario)
 

@@ -59,7 +59,7 @@ def seen_from_outside(words: str) -> Deletion:
     return deletion._replace(name=f"{deletion.name}, seen from outside", tests=WORLD)
 
 
-HOP_CHECK = "    reason = refusal(\n        Passage(cleared.label"
+HOP_CHECK = "    reason = refusal(cleared.passage("
 CLEAR_CHECK = "    reason = refusal(passage)\n"
 CONFIRM_CALL = "        confirm(\n            departure"
 LAST_WORD = "        confirm()\n    except DouaneError"
@@ -72,6 +72,10 @@ DELETIONS = [
     Deletion("checks when clearing", CLEARANCE, CLEAR_CHECK, "    reason = None\n", UNIT),
     Deletion("digest of the payload", CLEARANCE, " or digest(payload) == self.payload_digest", " or True", UNIT),
     Deletion("checks when routing", "core/traffic/routing.py", "reason = refusal(passage)", "reason = None", UNIT),
+    Deletion("checks of the masked form when routing", "core/traffic/routing.py", "without = refusal(masked)", "without = None", UNIT),
+    Deletion("restricted is not masked", "core/zone.py", " and (label.level < Level.RESTRICTED or self.mask_restricted)", "", UNIT),
+    Deletion("the premises mask nothing", "core/zone.py", "bool(self.mask) and not self.premises", "bool(self.mask)", UNIT),
+    Deletion("types that may be masked", "core/zone.py", "return types <= {", "return True or types <= {", UNIT),
     Deletion("confirmation at the hop", "gateway/dispatch.py", CONFIRM_CALL, "        (lambda *_: None)(\n            departure", WORLD),
     Deletion("durability before leaving", "gateway/dispatch.py", "            await durable\n", "            pass\n", WORLD),
     Deletion("a zone's networks", "core/zone.py", "if self.networks:", "if self.networks and not self.premises:", UNIT),

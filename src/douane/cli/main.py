@@ -16,6 +16,7 @@ from douane.cli.keys import keys
 from douane.cli.ledger import ledger
 from douane.cli.register import dictionary, fingerprint
 from douane.cli.up import up
+from douane.cli.vault import vault
 from douane.errors import ConfigurationErrors, DouaneError, EngineFailed, PortTaken, StoreFailed, UpstreamFailed
 
 _OUTSIDE = (StoreFailed, EngineFailed, UpstreamFailed, PortTaken)
@@ -32,6 +33,7 @@ app.add_typer(keys, name="keys")
 app.add_typer(ledger, name="ledger")
 app.add_typer(dictionary, name="dictionary")
 app.add_typer(fingerprint, name="fingerprint")
+app.add_typer(vault, name="vault")
 
 
 @app.command()

@@ -121,7 +121,14 @@ def compile_policy(
             "`policy.allow_unchecked` is true: deployments with unchecked weights may serve.",
             "Verify their models and set it to false; it is meant for trials.",
         )
-    policy = Policy(unknown, given.allow_unchecked, mapped, owners=of_owners, layers=_LAYERS[given.meaning])
+    policy = Policy(
+        unknown,
+        given.allow_unchecked,
+        mapped,
+        owners=of_owners,
+        layers=_LAYERS[given.meaning],
+        vault_s=int(given.vault_s),
+    )
     return replace(policy, version=version_of(policy))
 
 

@@ -217,6 +217,10 @@ class Policy(Settings):
         default="off",
         description="Which layers read for its meaning what could leave the premises: none, the light one, or both.",
     )
+    vault_s: Seconds = Field(
+        default=Decimal(86_400),
+        description="Seconds that the values behind a conversation's placeholders are kept, encrypted.",
+    )
 
 
 class Certification(Settings):
@@ -257,6 +261,20 @@ class Zone(Settings):
     )
     certifications: list[Certification] = Field(
         default=[], max_length=64, description="Certificates that the operator holds."
+    )
+    mask: list[Annotated[str, Field(pattern=FINDING)]] = Field(
+        default=[],
+        max_length=256,
+        description="Finding types, or `TYPE:detail`, whose values placeholders may replace so that the rest may come "
+        "here; off the premises only.",
+    )
+    mask_restricted: bool = Field(
+        default=False, description="Whether what is `restricted` may be masked for this zone, too."
+    )
+    unmask_tools: list[Text] = Field(
+        default=[],
+        max_length=256,
+        description="Tools whose arguments, in answers from here, get their values back; others keep placeholders.",
     )
 
 

@@ -4,6 +4,7 @@ Rules enforced:
 1. A premises zone names its networks: "on the premises" is checked, not claimed.
 2. A network is a CIDR block without host bits, not IPv4 in IPv6 clothes, and not so wide that it names everything.
 3. A zone off the premises that would take what can't be read is a warning.
+4. What may be masked are types that name a value, for a zone off the premises; masking what is restricted is a warning.
 """
 
 from __future__ import annotations
@@ -12,12 +13,16 @@ from ipaddress import IPv6Network, ip_network
 
 from douane.config import schema
 from douane.config.labels import Labels
-from douane.config.problems import Path, Problems, dotted, quoted
+from douane.config.problems import Path, Problems, choose, dotted, quoted
+from douane.core.finding import FINDING_TYPES
 from douane.core.label import Clearance, Label, Level
+from douane.core.pseudonym import NEVER_MASKED
 from douane.core.zone import Certification, Network, Zone
 
 NOTHING_ABOVE_PUBLIC = Clearance(Level.PUBLIC)
 """Stands for a clearance that has a problem."""
+
+_MASKABLE = tuple(kind for kind in FINDING_TYPES if kind not in NEVER_MASKED)
 
 _WIDEST_PREFIX = {4: 8, 6: 7}
 """As wide as the widest private blocks: 10.0.0.0/8 (RFC 1918) and fc00::/7 (RFC 4193)."""
@@ -44,6 +49,9 @@ def compile_zones(given: dict[str, schema.Zone], labels: Labels, unknown: Label,
             wanted.retention_days,
             wanted.trains_on_content,
             tuple(Certification(one.name, one.expires, one.source) for one in wanted.certifications),
+            _mask(wanted, path, problems),
+            wanted.mask_restricted,
+            frozenset(wanted.unmask_tools),
         )
         if not wanted.premises and clearance.permits(unknown):
             problems.warn(
@@ -53,6 +61,35 @@ def compile_zones(given: dict[str, schema.Zone], labels: Labels, unknown: Label,
                 f"Lower `{dotted((*path, 'clearance'))}`, or raise `policy.unknown`.",
             )
     return zones
+
+
+def _mask(wanted: schema.Zone, path: Path, problems: Problems) -> frozenset[str]:
+    """Return the types that may be masked for a zone, a problem for each that can't be."""
+    here: Path = (*path, "mask")
+    if wanted.premises and wanted.mask:
+        problems.refuse(
+            here,
+            "Masking is for zones off the premises.",
+            f"`{dotted(path)}` is on the premises and has a `mask`.",
+            "Leave `mask` out, and give the zone the clearance that it is to have.",
+        )
+    for place, name in enumerate(wanted.mask):
+        kind = name.partition(":")[0]
+        if kind not in _MASKABLE:
+            problems.refuse(
+                (*here, place),
+                "Only what names a value can be masked.",
+                f"`{dotted((*here, place))}` is {quoted(name)}, which is no finding type that can be masked.",
+                choose(kind, _MASKABLE, ""),
+            )
+    if wanted.mask and wanted.mask_restricted:
+        problems.warn(
+            "restricted_is_masked",
+            "Pseudonymised data remain personal data, and restricted content is masked for nobody by default.",
+            f"`{dotted((*path, 'mask_restricted'))}` is true: restricted content may leave the premises masked.",
+            "Set it to false, unless the zone's operator may process what the masked text still tells.",
+        )
+    return frozenset(wanted.mask)
 
 
 def _networks(wanted: schema.Zone, path: Path, problems: Problems) -> tuple[Network, ...] | None:

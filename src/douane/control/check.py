@@ -68,7 +68,9 @@ def summarise(snapshot: Snapshot) -> list[str]:
 def _zone(zone: Zone) -> str:
     where = "on the premises" if zone.premises else "off the premises"
     networks = ", ".join(str(network) for network in zone.networks) or "public addresses"
-    return f"zone {zone.name}: {where}, cleared for {zone.clearance}, {networks}"
+    masks = f", masks {', '.join(sorted(zone.mask))}" if zone.mask else ""
+    even_restricted = " even of restricted content" if zone.mask and zone.mask_restricted else ""
+    return f"zone {zone.name}: {where}, cleared for {zone.clearance}, {networks}{masks}{even_restricted}"
 
 
 def _deployment(deployment: Deployment) -> str:

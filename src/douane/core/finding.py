@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias, overload
 
@@ -82,6 +82,17 @@ class Failure:
     layer: str
     cause: str
     detectors: str = ""
+
+
+def layers_of(seen: Inspection | Failure | None, required: Iterable[str]) -> tuple[str, ...]:
+    """Return the layers that a label counts: what they found, or `policy.unknown` where they failed."""
+    if seen is None:
+        return ()
+    if not isinstance(seen, Inspection):
+        return tuple(required)
+    if not seen.failed:
+        return seen.layers
+    return (*seen.layers, *[failure.layer for failure in seen.failed])
 
 
 class Inspection(NamedTuple):

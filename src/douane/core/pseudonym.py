@@ -69,10 +69,10 @@ def normal_form(kind: str, value: str) -> str:
 class Pseudonyms:
     """Those of one conversation. `fresh` are those that were issued since it was made, in their order."""
 
-    __slots__ = ("_by_nonce", "_key", "_numbers", "fresh")
+    __slots__ = ("_by_nonce", "_numbers", "fresh", "key")
 
     def __init__(self, key: bytes, known: Iterable[Pseudonym] = ()) -> None:
-        self._key = key
+        self.key = key
         self._by_nonce: dict[str, Pseudonym] = {}
         self._numbers: dict[str, int] = {}
         self.fresh: list[Pseudonym] = []
@@ -86,7 +86,7 @@ class Pseudonyms:
     def issue(self, kind: str, value: str) -> Pseudonym | None:
         """Return the pseudonym of a value, a new one where it has none; None where there are too many."""
         normal = normal_form(kind, value)
-        for nonce in _nonces(self._key, kind, normal):
+        for nonce in _nonces(self.key, kind, normal):
             known = self._by_nonce.get(nonce)
             if known is None:
                 break

@@ -26,7 +26,11 @@ TokenSource = Literal["upstream", "counted", "estimate", "unknown"]
 
 
 class Intent(NamedTuple):
-    """What is about to be sent: to whom, as what, decided by which policy."""
+    """What is about to be sent: to whom, as what, decided by which policy.
+
+    `level` and `compartments` are the request's. Where the payload is a masked form of it, `masked` names the types
+    that were replaced and `payload_label` the label of what is sent.
+    """
 
     request_id: str
     attempt: int
@@ -55,6 +59,8 @@ class Intent(NamedTuple):
     reserved_micro: int | None
     currency: str | None
     client_retry: int
+    masked: str = ""
+    payload_label: str = ""
 
 
 class Outcome(NamedTuple):

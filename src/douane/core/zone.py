@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
 
-from douane.core.label import Clearance
+from douane.core.label import Clearance, Label, Level
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
@@ -35,7 +35,12 @@ def is_public(address: Address) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Zone:
-    """A place that content may be sent to, and what is known of who runs it."""
+    """A place that content may be sent to, and what is known of who runs it.
+
+    `mask` holds the finding types, or `TYPE:detail`, whose values may be replaced so that the rest may come here;
+    `mask_restricted` lets that be done to what is restricted, too. `unmask_tools` are the tools whose arguments, in an
+    answer from here, get their values back.
+    """
 
     name: str
     premises: bool
@@ -47,6 +52,17 @@ class Zone:
     retention_days: int | None = None
     trains_on_content: bool | None = None
     certifications: tuple[Certification, ...] = ()
+    mask: frozenset[str] = frozenset()
+    mask_restricted: bool = False
+    unmask_tools: frozenset[str] = frozenset()
+
+    def masks(self, label: Label) -> bool:
+        """Tell whether content of a label that this zone is not cleared for may come here masked."""
+        return bool(self.mask) and not self.premises and (label.level < Level.RESTRICTED or self.mask_restricted)
+
+    def may_mask(self, types: frozenset[str]) -> bool:
+        """Tell whether policy lets all of these types be masked for this zone, wholly or one of their details."""
+        return types <= {name.partition(":")[0] for name in self.mask}
 
     def admits(self, address: Address) -> bool:
         """Tell whether a connection of this zone may go to `address`; an IPv4-mapped IPv6 address counts as IPv4."""

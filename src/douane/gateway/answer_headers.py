@@ -29,7 +29,10 @@ _LIMITED: Final[Mapping[str, tuple[bytes, bytes, bytes]]] = {
     )
     for name in ("requests", "tokens")
 }
-_SERVED_BY: Final = frozenset({b"x-douane-zone", b"x-douane-deployment", b"x-douane-model-digest"})
+PARTLY_UNMASKED: Final[Header] = (b"x-douane-unmask", b"partial")
+_SERVED_BY: Final = frozenset(
+    {b"x-douane-zone", b"x-douane-deployment", b"x-douane-model-digest", b"x-douane-masked", b"x-douane-unmask"}
+)
 
 
 def named(request_id: str) -> tuple[Header, ...]:
@@ -38,10 +41,14 @@ def named(request_id: str) -> tuple[Header, ...]:
 
 
 def answer_headers(
-    exchange: Exchange, deployment: Deployment | None, remaining: Mapping[str, tuple[int, int, float]]
+    exchange: Exchange,
+    deployment: Deployment | None,
+    remaining: Mapping[str, tuple[int, int, float]],
+    masked: str = "",
 ) -> tuple[Header, ...]:
     """Return the headers of an answer; of a `deployment`'s own answer, whence it came and its content type too.
 
+    `masked` names the types whose values that deployment did not get.
     `remaining` holds, by `requests` and `tokens`, the limit, what is left, and seconds until all of it is.
     """
     label = exchange.label
@@ -59,6 +66,8 @@ def answer_headers(
             (b"x-douane-deployment", deployment.name.encode()),
             *(_STREAM if exchange.ask.stream else _WHOLE),
         )
+        if masked:
+            headers.append((b"x-douane-masked", masked.encode()))
         if deployment.model_digest is not None:
             headers.append((b"x-douane-model-digest", deployment.model_digest.encode()))
     for name, (limit, left, reset_s) in remaining.items():

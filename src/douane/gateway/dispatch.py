@@ -4,6 +4,9 @@ The order is the law: nothing is sent without a permit for these very bytes; the
 before the bytes leave, against the configuration and the revocations of that moment; and what leaves the premises is
 durable in the ledger first. On the premises the ledger's commit hides behind the upstream: `Sent.durable` is awaited by
 the relay before the first byte of the answer.
+
+A zone that is not cleared for the request gets its masked form or nothing: payload, label and layers are those of one
+value, and are cleared together.
 """
 
 from __future__ import annotations
@@ -18,18 +21,21 @@ from douane.core.receipt import Intent
 from douane.core.traffic.clearance import Cleared, Passage, clear, confirm
 from douane.errors import ClearanceBroken, StoreFailed
 from douane.gateway.exchange import Exchange
+from douane.gateway.masked_payload import MaskedPayload
 from douane.ports import Answer, Clock, Keys, Ledger, Snapshots, Upstream
-from douane.wire.call import Call
+from douane.wire.call import Ask, Call
 from douane.wire.kinds.kind import Kind
 
 
 @dataclass(slots=True)
 class Sent:
-    """An attempt whose answer's head is there."""
+    """An attempt whose answer's head is there. `ask` is what was sent, `masked` whence, where it is a masked form."""
 
     answer: Answer
     durable: Awaitable[None]
     kind: Kind
+    ask: Ask
+    masked: MaskedPayload | None
 
 
 @dataclass(slots=True)
@@ -40,6 +46,8 @@ class Departure:
     kind: Kind
     cleared: Cleared
     call: Call
+    ask: Ask
+    masked: MaskedPayload | None = None
     sent: bool = False
 
 
@@ -70,13 +78,15 @@ class Dispatcher:
         snapshot = exchange.snapshot
         deployment = snapshot.deployments[name]
         kind = self._kinds[deployment.kind]
-        premises = snapshot.zones[deployment.zone].premises
+        zone = snapshot.zones[deployment.zone]
+        masked = exchange.masked_for(zone)
+        ask = exchange.ask if masked is None else masked.ask
         isolation = digest(f"{exchange.key.owner}\0{exchange.label}".encode()) if deployment.options else None
-        call = kind.call(exchange.ask, deployment, premises=premises, isolation=isolation)
-        cleared = clear(self._passage(exchange, name), call.payload)
+        call = kind.call(ask, deployment, premises=zone.premises, isolation=isolation)
+        cleared = clear(self._passage(exchange, name, masked), call.payload)
         if isinstance(cleared, Reason):
             raise ClearanceBroken(cleared.fact, cleared.fix, rule=cleared.rule)
-        return Departure(deployment, kind, cleared, call)
+        return Departure(deployment, kind, cleared, call, ask, masked)
 
     async def send(self, exchange: Exchange, departure: Departure, number: int, *, slow: bool) -> Sent:
         """Write the intent ahead, confirm the permit, send; return once the answer's head is there.
@@ -93,7 +103,7 @@ class Dispatcher:
         answer = await self._upstream.send(
             departure.cleared, departure.call, total_s=remaining_s, confirm=lambda: self._confirm(departure)
         )
-        return Sent(answer, durable, departure.kind)
+        return Sent(answer, durable, departure.kind, departure.ask, departure.masked)
 
     def _confirm(self, departure: Departure) -> None:
         """Check the permit against this moment: the upstream client calls this right before it writes."""
@@ -106,8 +116,8 @@ class Dispatcher:
         )
         departure.sent = True
 
-    def _passage(self, exchange: Exchange, name: str) -> Passage:
-        return Passage(
+    def _passage(self, exchange: Exchange, name: str, masked: MaskedPayload | None) -> Passage:
+        passage = Passage(
             exchange.label,
             name,
             exchange.key,
@@ -117,6 +127,10 @@ class Dispatcher:
             self._clock.now_us() // 1_000_000,
             exchange.layers,
         )
+        if masked is None:
+            return passage
+        form = masked.form
+        return passage._replace(label=form.label, layers=form.layers, origin=exchange.label, masked=form.types)
 
     def _intent(self, exchange: Exchange, departure: Departure, number: int) -> Intent:
         deployment, cleared = departure.deployment, departure.cleared
@@ -150,4 +164,6 @@ class Dispatcher:
             price.cost_micro(need.input_tokens, need.output_tokens) if price is not None else None,
             price.currency if price is not None else None,
             exchange.declaration.client_retry,
+            departure.masked.type_line if departure.masked is not None else "",
+            str(cleared.label) if departure.masked is not None else "",
         )

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from douane.core.finding import Failure, Inspection
+from collections.abc import Mapping
+
+from douane.core.finding import Failure, Inspection, layers_of
 from douane.core.label import PUBLIC, Label
+from douane.core.traffic.masked import MaskedForm
 from douane.core.traffic.routing import Need
 from douane.core.traffic.snapshot import Key, Route, Snapshot
+from douane.core.zone import Zone
 from douane.gateway.declare import NOTHING, Declaration
 from douane.gateway.ending import Ending
+from douane.gateway.masked_payload import MaskedPayload
 from douane.ports import Reservation
 from douane.wire.call import Ask
 from douane.wire.head import Headers
@@ -27,6 +32,8 @@ class Exchange:
         "inspection",
         "key",
         "label",
+        "masked",
+        "masked_floor",
         "need",
         "pending",
         "reason_codes",
@@ -57,6 +64,9 @@ class Exchange:
         self.reservation: Reservation | None = None
         self.inspection: Inspection | Failure | None = None
         self.label: Label = PUBLIC
+        self.masked: Mapping[str, MaskedPayload] | None = None
+        """What zones get that are not cleared for the label, by name; None where it was not made yet."""
+        self.masked_floor: dict[str, Label] = {}
         self.reason_codes: tuple[str, ...] = ()
         self.attempts = 0
         self.answer: tuple[Headers, bytes] | None = None
@@ -72,17 +82,23 @@ class Exchange:
             words |= dict.fromkeys([kind for kind, _ in self.inspection.causes])
         return ",".join(words)
 
+    def masked_for(self, zone: Zone) -> MaskedPayload | None:
+        """Return the masked payload that a zone gets instead of the request; None where it is cleared for that."""
+        if not self.masked or zone.clearance.permits(self.label):
+            return None
+        return self.masked.get(zone.name)
+
+    @property
+    def forms(self) -> Mapping[str, MaskedForm] | None:
+        """Return, by zone, what decides about the masked payloads."""
+        if self.masked is None:
+            return None
+        return {name: payload.form for name, payload in self.masked.items()}
+
     @property
     def layers(self) -> tuple[str, ...]:
         """Return the layers that the label counts: what they found, or `policy.unknown` where they failed."""
-        inspection = self.inspection
-        if inspection is None:
-            return ()
-        if not isinstance(inspection, Inspection):
-            return tuple(self.snapshot.policy.layers)
-        if not inspection.failed:
-            return inspection.layers
-        return (*inspection.layers, *[failure.layer for failure in inspection.failed])
+        return layers_of(self.inspection, self.snapshot.policy.layers)
 
     def layer_line(self) -> str:
         """Return which layers of the inspection ran to their end; one that failed is named with a minus before it."""

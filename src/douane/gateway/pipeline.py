@@ -37,9 +37,11 @@ from douane.gateway.dispatch import Departure, Dispatcher
 from douane.gateway.ending import Ending
 from douane.gateway.exchange import Exchange
 from douane.gateway.idempotency import IdempotencyBook
+from douane.gateway.mask import Masker
+from douane.gateway.masked_payload import MaskedPayload
 from douane.gateway.relay import AttemptFailed, is_stopping, relay_stream, relay_whole
 from douane.gateway.settle import Settler
-from douane.ports import Clock, Ids, Inspector, Keys, Ledger, LimitBook, Snapshots, Telemetry, Upstream
+from douane.ports import Clock, Ids, Inspector, Keys, Ledger, LimitBook, Snapshots, Telemetry, Upstream, Vault
 from douane.wire.call import Ask, Usage
 from douane.wire.error_body import dialect_of, error_body, error_headers
 from douane.wire.head import Body, ClientGone, Head, Sink
@@ -79,6 +81,7 @@ class Shell:
     telemetry: Telemetry
     kinds: Mapping[str, Kind]
     conditions: ConditionBook
+    vault: Vault | None = None
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     report: Callable[[str], None] = _say_nothing
     keep_alive_s: float = 10.0
@@ -93,6 +96,7 @@ class Gateway:
         self._snapshots = shell.snapshots
         self._authenticate = Authenticator(shell.keys, shell.clock)
         self._classify = Classifier(shell.inspector, shell.telemetry, shell.clock)
+        self._mask = Masker(shell.inspector, shell.vault)
         self._settler = Settler(shell.ledger, shell.telemetry, shell.clock)
         self._dispatcher = Dispatcher(
             shell.upstream, shell.ledger, shell.snapshots, shell.keys, shell.clock, shell.kinds
@@ -201,7 +205,7 @@ class Gateway:
         last_error: DouaneError | None = None
         try:
             for _ in range(_MOST_DECISIONS + exchange.route.attempts):
-                question = self._question(exchange)
+                question = await self._question(exchange, tries)
                 name = tries.next_of(question)
                 if name is None or question.monotonic_s >= exchange.deadline_s:
                     raise last_error or decide(question).refusal() or _out_of_time(exchange)
@@ -229,7 +233,17 @@ class Gateway:
         finally:
             self._conclude(exchange, last=True)
 
-    def _question(self, exchange: Exchange) -> Question:
+    async def _question(self, exchange: Exchange, tries: Tries) -> Question:
+        """Ask where it may go; with its masked forms, where the answer depends on them."""
+        if exchange.masked is None and not self._mask.concerns(exchange):
+            exchange.masked = {}
+        question = self._asked(exchange)
+        if exchange.masked is None and (tries.begun or first_choice(question) is None):
+            exchange.masked = await self._mask(exchange)
+            question = self._asked(exchange)
+        return question
+
+    def _asked(self, exchange: Exchange) -> Question:
         return Question(
             exchange.label,
             exchange.need,
@@ -242,6 +256,7 @@ class Gateway:
             self._clock.monotonic_s(),
             self._shell.ids.chance(),
             exchange.layers,
+            exchange.forms,
         )
 
     async def _refresh(self, exchange: Exchange) -> None:
@@ -254,7 +269,7 @@ class Gateway:
                 "Use another key.",
                 rule="Every request carries one valid key.",
             )
-        exchange.snapshot, exchange.key = snapshot, key
+        exchange.snapshot, exchange.key, exchange.masked = snapshot, key, None
         exchange.route = find_route(exchange.route.name, exchange.key, snapshot)
         await self._classify.again(exchange)
         reserve_again(exchange, self._shell.limits)
@@ -271,7 +286,7 @@ class Gateway:
             slow = self._conditions.is_slow(deployment.name)
             sent = await self._dispatcher.send(exchange, departure, exchange.attempts, slow=slow)
             ending.upstream = sent.answer.peer
-            headers = self._headers(exchange, deployment)
+            headers = self._headers(exchange, deployment, departure.masked)
             try:
                 if exchange.ask.stream:
                     await relay_stream(exchange, sent, ending, sink, headers, self._clock, self._shell.keep_alive_s)
@@ -319,8 +334,11 @@ class Gateway:
             tries.drop(name)
         return failure.error
 
-    def _headers(self, exchange: Exchange, deployment: Deployment | None) -> tuple[Header, ...]:
-        return answer_headers(exchange, deployment, self._shell.limits.remaining(exchange.key))
+    def _headers(
+        self, exchange: Exchange, deployment: Deployment | None, masked: MaskedPayload | None = None
+    ) -> tuple[Header, ...]:
+        types = masked.type_line if masked is not None else ""
+        return answer_headers(exchange, deployment, self._shell.limits.remaining(exchange.key), types)
 
     def _learn(self, ending: Ending) -> None:
         name = ending.deployment.name
@@ -349,13 +367,18 @@ class Tries:
 
     def next_of(self, question: Question) -> str | None:
         """Return the allowed candidate tried least, the first of those; None where attempts or candidates run out."""
-        if not self._counts and not self._dropped:
+        if not self.begun:
             return first_choice(question) or decide(question).chosen
         decision = decide(question)
         names = [c.deployment for c in decision.candidates if c.allowed and c.deployment not in self._dropped]
         if self._left <= 0 or not names:
             return None
         return min(names, key=lambda name: self._counts.get(name, 0))
+
+    @property
+    def begun(self) -> bool:
+        """Tell whether any candidate was looked at."""
+        return bool(self._counts or self._dropped)
 
     def count(self, name: str) -> None:
         self._left -= 1

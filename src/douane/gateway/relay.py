@@ -5,15 +5,18 @@ Rules enforced:
 2. A stream that broke off ends in an error event, never in `[DONE]`; its outcome is `partial`. So does one that the
    gateway itself ends, since it stops.
 3. While a started stream waits, comments keep the client's read timeout from firing.
+4. The answer to a masked payload, and no other, gets its values back.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Final
 
 from douane.core.models.catalogue import Deployment
 from douane.errors import DouaneError, InvalidRequest, Overloaded, RateLimited, UpstreamFailed, UpstreamTimeout
+from douane.gateway.answer_headers import PARTLY_UNMASKED
 from douane.gateway.dispatch import Sent
 from douane.gateway.ending import Ending
 from douane.gateway.exchange import Exchange
@@ -22,11 +25,16 @@ from douane.wire.call import Fault, Usage
 from douane.wire.error_body import stream_error_event
 from douane.wire.head import STOPPING, Headers, Sink
 from douane.wire.kinds.kind import StreamRelay
+from douane.wire.unmasking.answers import StreamUnmasker, unmask_answer
 
 _MAX_ANSWER_BYTES: Final = 64 * 1024 * 1024
 _MAX_FAULT_BYTES: Final = 256 * 1024
 _MAX_HELD_BYTES: Final = 64 * 1024
 _KEEP_ALIVE: Final = b": keep-alive\n\n"
+
+
+Rewrite = Callable[[bytes], bytes]
+"""From whole events to the same ones with their values."""
 
 
 class AttemptFailed(Exception):
@@ -96,7 +104,7 @@ async def relay_whole(exchange: Exchange, sent: Sent, ending: Ending, sink: Sink
     if answer.status != 200:
         raise await _refused(sent, ending)
     body = await answer.body(_MAX_ANSWER_BYTES)
-    reply = sent.kind.reader(exchange.ask, ending.deployment).read(body)
+    reply = sent.kind.reader(sent.ask, ending.deployment).read(body)
     payload, usage = reply.payload, reply.usage
     if usage is not None:
         ending.usage, ending.token_source = usage, "upstream"
@@ -106,6 +114,9 @@ async def relay_whole(exchange: Exchange, sent: Sent, ending: Ending, sink: Sink
     if usage is None:
         # Every token of an answer takes a byte of it at least: what was reserved may be far more.
         ending.take_estimate(exchange.need.input_tokens, min(exchange.need.output_tokens, len(payload)))
+    if sent.masked is not None and sent.ask.endpoint != "embeddings":
+        payload, partial = unmask_answer(payload, sent.masked.unmasking)
+        headers = (*headers, PARTLY_UNMASKED) if partial else headers
     await sent.durable
     ending.answer_bytes = len(payload)
     ending.status = 200
@@ -127,10 +138,11 @@ async def relay_stream(
     """Relay a stream; AttemptFailed where it broke before a byte of it reached the client."""
     if sent.answer.status != 200:
         raise await _refused(sent, ending)
-    stream = sent.kind.relay(exchange.ask, ending.deployment)
+    stream = sent.kind.relay(sent.ask, ending.deployment)
+    unmask = StreamUnmasker(sent.masked.unmasking).feed if sent.masked is not None else None
     out = _StreamOut(sent, sink, headers, ending, keep_alive_s)
     try:
-        await _pump(sent, stream, out, ending, clock)
+        await _pump(sent, stream, unmask, out, ending, clock)
         ending.state, ending.status = "complete", 200
         await sink.end()
         sent.answer.let_go()
@@ -150,7 +162,9 @@ async def relay_stream(
         _count(exchange, ending, stream.usage, stream.output_pieces, opened=out.opened)
 
 
-async def _pump(sent: Sent, stream: StreamRelay, out: _StreamOut, ending: Ending, clock: Clock) -> None:
+async def _pump(
+    sent: Sent, stream: StreamRelay, unmask: Rewrite | None, out: _StreamOut, ending: Ending, clock: Clock
+) -> None:
     """Pass a stream on to its end; AttemptFailed where it has none, UpstreamFailed where the connection broke."""
     held = b""
     while not stream.ended:
@@ -158,6 +172,8 @@ async def _pump(sent: Sent, stream: StreamRelay, out: _StreamOut, ending: Ending
         piece = stream.feed(data) if data else b""
         if not data or stream.ended:
             piece += stream.finish()
+        if unmask is not None and piece:
+            piece = unmask(piece)
         if stream.fault is not None:
             raise failure_of(stream.fault, ending.deployment)
         if (not data or stream.ended) and not stream.complete:

@@ -20,7 +20,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, Router
 
 from douane.errors import DouaneError, ForbiddenRoute, InvalidRequest, MethodNotAllowed, Unauthenticated
-from douane.http.admin_bodies import Block, NewKey, read
+from douane.http.admin_bodies import Block, Erasure, NewKey, read
 from douane.http.app import no_such_path
 from douane.http.mount import ASGIApp, Receive, Send
 from douane.http.response import Headers, error_page
@@ -43,6 +43,7 @@ class AdminActions:
     revoke_key: Callable[[str], Awaitable[Answer]]
     block: Callable[[str, str], Awaitable[Answer]]
     unblock: Callable[[str], Awaitable[Answer]]
+    erase_values: Callable[[str | None, str | None], Awaitable[Answer]]
 
 
 def admin_app(
@@ -59,6 +60,7 @@ def admin_app(
         Route("/admin/v1/keys", api.keys, methods=["GET", "POST"]),
         Route("/admin/v1/keys/{name}", api.revoke_key, methods=["DELETE"]),
         Route("/admin/v1/deployments/{name}/block", api.block, methods=["POST", "DELETE"]),
+        Route("/admin/v1/vault/erase", api.erase_values, methods=["POST"]),
         *others,
     ]
 
@@ -93,6 +95,10 @@ class _Api:
         if request.method == "DELETE":
             return _json(200, await self._actions.unblock(name))
         return _json(200, await self._actions.block(name, read(Block, await request.body()).reason))
+
+    async def erase_values(self, request: Request) -> Response:
+        wanted = read(Erasure, await request.body())
+        return _json(200, await self._actions.erase_values(wanted.owner, wanted.subject))
 
 
 class _Gate:

@@ -85,6 +85,13 @@ class NewKey(_Body):
     admin: bool = False
 
 
+class Erasure(_Body):
+    """Whose values are to be erased from the vault: an owner's, those of one subject, or both together."""
+
+    owner: Annotated[str, Field(pattern=NAME)] | None = None
+    subject: Annotated[str, Field(min_length=1, max_length=4096)] | None = None
+
+
 class Block(_Body):
     """Why a deployment is blocked; for the people who read the log."""
 

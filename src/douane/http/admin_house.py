@@ -10,6 +10,7 @@ from typing import Any
 
 from douane.bootstrap import House
 from douane.control import keys as key_verbs
+from douane.control import vault_erase
 from douane.core.traffic.keys import SECRET_BYTES
 from douane.errors import NotFound
 from douane.http.admin import AdminActions, admin_app
@@ -30,6 +31,7 @@ def admin_of(house: House) -> ASGIApp:
         revoke_key=doings.revoke_key,
         block=doings.block,
         unblock=doings.unblock,
+        erase_values=doings.erase_values,
     )
     return admin_app(actions, doings.authorise, fresh_request_id)
 
@@ -127,6 +129,9 @@ class _Doings:
             raise _no_deployment()
         await self._house.keys_changed()
         return {"deployment": name, "blocked": None}
+
+    async def erase_values(self, owner: str | None, subject: str | None) -> Mapping[str, Any]:
+        return await vault_erase.erase(self._house.vault, owner, subject)
 
 
 def _no_deployment() -> NotFound:

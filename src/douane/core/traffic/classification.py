@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 
 from douane.core.api_words import public_place
 from douane.core.finding import Failure, Finding, Inspection
-from douane.core.label import PUBLIC, Label, Level
+from douane.core.label import PUBLIC, Clearance, Label, Level
 from douane.core.reason import Reason
 from douane.core.traffic.snapshot import Policy
 
@@ -102,6 +102,13 @@ def _joined(causes: list[_Cause], findings: Sequence[Finding] = ()) -> Classifie
 def label_of(finding: Finding, policy: Policy) -> Label:
     """Return what one finding makes of a request: its detail's row, else its type's, else `policy.unknown`."""
     return _label(finding.type, finding.detail, policy.map, policy.unknown)
+
+
+def types_above(clearance: Clearance, inspection: Inspection, policy: Policy, owner: str) -> list[str]:
+    """Return the types of findings, each once, whose label a clearance does not permit."""
+    rows, unknown = policy.map_of(owner), policy.unknown
+    above = [kind for kind, detail in inspection.causes if not clearance.permits(_label(kind, detail, rows, unknown))]
+    return list(dict.fromkeys(above))
 
 
 class _Cause(NamedTuple):

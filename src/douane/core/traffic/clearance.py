@@ -43,6 +43,8 @@ class Cleared:
     key: Key
     route: str
     layers: tuple[str, ...]
+    origin: Label | None
+    masked: frozenset[str]
     snapshot_version: str
     payload_digest: str
     payload: bytes = field(repr=False)
@@ -52,6 +54,13 @@ class Cleared:
         if self.seal is not _SEAL:
             raise TypeError("Cleared is made by douane.core.traffic.clearance alone")
 
+    def passage(self, current: Snapshot, revoked: Revocations, now_s: int) -> Passage:
+        """Return what would pass with this permit, by what is true now."""
+        return Passage(
+            self.label, self.deployment.name, self.key, self.route, current, revoked, now_s, self.layers,
+            self.origin, self.masked,
+        )  # fmt: skip
+
     def covers(self, payload: bytes) -> bool:
         """Tell whether the permit is for these bytes. Bytes never change: the very object needs no second digest."""
         return payload is self.payload or digest(payload) == self.payload_digest
@@ -60,7 +69,8 @@ class Cleared:
 class Passage(NamedTuple):
     """What is asked to pass: the facts that each check looks at, `snapshot`, `revoked` and `now_s` (Unix) as of now.
 
-    `layers` are those that the label counts: what they found, or `policy.unknown` where they failed.
+    `layers` are those that the label counts: what they found, or `policy.unknown` where they failed. Of a masked
+    payload `label` is its own, `origin` that of the request, and `masked` holds the types that were replaced.
     """
 
     label: Label
@@ -71,21 +81,25 @@ class Passage(NamedTuple):
     revoked: Revocations
     now_s: int
     layers: tuple[str, ...] = ()
+    origin: Label | None = None
+    masked: frozenset[str] = frozenset()
 
 
 def refusal(p: Passage) -> Reason | None:  # noqa: PLR0911 - one statement a check
     """Return why the passage is not allowed, or None where every check holds.
 
-    Nine checks, each a statement of its own: the mutation run deletes them one by one. The first makes sure that the
+    Ten checks, each a statement of its own: the mutation run deletes them one by one. The first makes sure that the
     rest find the deployment.
     """
-    label, name, key, route_name, snapshot, revoked, now_s, layers = p
+    label, name, key, route_name, snapshot, revoked, now_s, layers, origin, masked = p
     deployment, route = snapshot.deployments.get(name), snapshot.routes.get(route_name)
     if deployment is None or route is None or name not in route.deployments:
         return _not_in_route(p)
     zone = snapshot.zones[deployment.zone]
     if not zone.clearance.permits(label):
         return _not_cleared(p, zone)
+    if origin is not None and not (zone.masks(origin) and zone.may_mask(masked)):
+        return _not_masked(p, zone, origin)
     if key.routes is not None and route_name not in key.routes:
         return _route_not_in_key(p)
     if key.zones is not None and zone.name not in key.zones:
@@ -116,6 +130,8 @@ def clear(passage: Passage, payload: bytes) -> Cleared | Reason:
         passage.key,
         passage.route,
         passage.layers,
+        passage.origin,
+        passage.masked,
         passage.snapshot.version,
         digest(payload),
         payload,
@@ -137,11 +153,7 @@ def confirm(cleared: Cleared, payload: bytes, current: Snapshot, revoked: Revoca
             "Report this: it is a fault of the gateway.",
             rule="A permit holds for one payload.",
         )
-    reason = refusal(
-        Passage(
-            cleared.label, cleared.deployment.name, cleared.key, cleared.route, current, revoked, now_s, cleared.layers
-        )
-    )
+    reason = refusal(cleared.passage(current, revoked, now_s))
     if reason is not None:
         raise ClearanceBroken(reason.fact, reason.fix, rule=reason.rule)
 
@@ -165,6 +177,16 @@ def _not_cleared(p: Passage, zone: Zone) -> Reason:
         f"Deployment `{p.deployment}` may not receive `{p.label}` content: "
         f"zone `{zone.name}` is cleared for `{zone.clearance}`.",
         f"Add a deployment in a zone cleared for `{p.label}` to route `{p.route}`.",
+    )
+
+
+def _not_masked(p: Passage, zone: Zone, origin: Label) -> Reason:
+    return Reason(
+        "masking_not_allowed",
+        "Content is masked for a zone only as the zone's policy lets it be.",
+        f"A payload was masked out of `{origin}` content, and zone `{zone.name}` takes no such one.",
+        f"Add {', '.join(sorted(p.masked)) or 'its types'} to `zones.{zone.name}.mask`; what is restricted needs "
+        f"`zones.{zone.name}.mask_restricted` as well.",
     )
 
 

@@ -4,6 +4,7 @@ Rules enforced:
 1. A candidate is allowed only where every check of `clearance` holds, it can do what is asked, and it is up.
 2. Order never matters for what is allowed: strategy, objective and wish only sort candidates that are allowed.
 3. Each refused candidate carries its reasons.
+4. Where a zone is not cleared for the label and masks, its masked form is what is checked, with the label of that form.
 
 A Decision permits nothing: the permit for a payload is made, and checked again at each hop, by `clearance`.
 """
@@ -19,7 +20,9 @@ from douane.core.models.catalogue import Deployment, ToolSupport
 from douane.core.reason import Reason
 from douane.core.traffic.clearance import Passage, Revocations, refusal
 from douane.core.traffic.latency import UNKNOWN_CONDITION, Condition
+from douane.core.traffic.masked import MaskedForm
 from douane.core.traffic.snapshot import Key, Route, Snapshot, Strategy
+from douane.core.zone import Zone
 from douane.errors import (
     DouaneError,
     ForbiddenRoute,
@@ -77,11 +80,12 @@ def may_leave(label: Label, route: Route, key: Key, snapshot: Snapshot) -> bool:
 
 
 class Candidate(NamedTuple):
-    """A deployment of the route. `reasons` is empty where it is allowed."""
+    """A deployment of the route. `reasons` is empty where it is allowed; `masked` is what it would get then."""
 
     deployment: str
     zone: str
     reasons: tuple[Reason, ...] = ()
+    masked: MaskedForm | None = None
 
     @property
     def allowed(self) -> bool:
@@ -110,7 +114,7 @@ class Decision(NamedTuple):
             return Unauthenticated(reason.fact, reason.fix, rule=reason.rule)
         rest = [c for c in self.candidates if c.reasons[0].code not in _LABEL_CODES]
         if not rest:
-            facts = " ".join(dict.fromkeys(c.reasons[0].fact for c in self.candidates))
+            facts = " ".join(dict.fromkeys(reason.fact for c in self.candidates for reason in c.reasons))
             return LabelNotCleared(
                 f"No deployment of route `{self.route}` may take `{self.label}` content. {facts}",
                 f"Add a deployment in a zone cleared for `{self.label}` to route `{self.route}`.",
@@ -130,6 +134,7 @@ class Question(NamedTuple):
     """What is to be decided: a request, its route and key, and all that counts at this moment.
 
     `now_s` is Unix time, `monotonic_s` the circuits' time, `chance` lies in [0, 1). `layers` as in `Passage`.
+    `masked` holds the masked form for each zone that gets one; None where they were not made yet.
     """
 
     label: Label
@@ -143,6 +148,7 @@ class Question(NamedTuple):
     monotonic_s: float
     chance: float
     layers: tuple[str, ...] = ()
+    masked: Mapping[str, MaskedForm] | None = None
 
 
 def decide(question: Question) -> Decision:
@@ -151,12 +157,12 @@ def decide(question: Question) -> Decision:
     allowed: dict[str, Candidate] = {}
     refused: list[Candidate] = []
     for name in question.route.deployments:
-        reason = _objection(question, name)
+        reasons, masked = _objections(question, name)
         zone = deployments[name].zone if name in deployments else ""
-        if reason is None:
-            allowed[name] = Candidate(name, zone)
+        if not reasons:
+            allowed[name] = Candidate(name, zone, (), masked)
         else:
-            refused.append(Candidate(name, zone, (reason,)))
+            refused.append(Candidate(name, zone, reasons, masked))
     ordered = _order(list(allowed), question) if len(allowed) > 1 else allowed
     return Decision(question.label, question.route.name, (*[allowed[name] for name in ordered], *refused))
 
@@ -164,23 +170,64 @@ def decide(question: Question) -> Decision:
 def first_choice(question: Question) -> str | None:
     """Return what `decide` would choose, where it would choose the first that is allowed: the others need no look.
 
-    None where nothing is allowed, and where all that is allowed must be compared.
+    None where nothing is allowed, where all that is allowed must be compared, and where it depends on a masked form
+    that was not made yet.
     """
     if not _keeps_order(question.need.wish, question.route):
         return None
     for name in question.route.deployments:
-        if _objection(question, name) is None:
+        reasons, _ = _objections(question, name)
+        if not reasons:
             return name
+        if question.masked is None and _wants_mask(question, name):
+            return None
     return None
 
 
-def _objection(question: Question, name: str) -> Reason | None:
-    label, need, route, key, snapshot, revoked, conditions, now_s, monotonic_s, _, layers = question
+def zones_to_mask_for(label: Label, route: Route, key: Key, snapshot: Snapshot) -> list[Zone]:
+    """Return the zones of a route that may get what they are not cleared for in a masked form, each once."""
+    found: dict[str, Zone] = {}
+    for name in route.deployments:
+        deployment = snapshot.deployments.get(name)
+        zone = snapshot.zones[deployment.zone] if deployment is not None else None
+        if (
+            zone is not None
+            and zone.mask
+            and not zone.clearance.permits(label)
+            and zone.masks(label)
+            and (key.zones is None or zone.name in key.zones)
+        ):
+            found[zone.name] = zone
+    return list(found.values())
+
+
+def _wants_mask(question: Question, name: str) -> bool:
+    deployment = question.snapshot.deployments.get(name)
+    if deployment is None:
+        return False
+    zone = question.snapshot.zones[deployment.zone]
+    return zone.masks(question.label) and not zone.clearance.permits(question.label)
+
+
+def _objections(question: Question, name: str) -> tuple[tuple[Reason, ...], MaskedForm | None]:
+    """Return why a deployment may not take the request, and the masked form that it would get, where it gets one."""
+    label, need, route, key, snapshot, revoked, conditions, now_s, monotonic_s, _, layers, forms = question
     passage = Passage(label, name, key, route.name, snapshot, revoked, now_s, layers)
     reason = refusal(passage)
+    form = None
     if reason is not None:
-        return reason
-    return _incapable(snapshot.deployments[name], need) or _down(name, conditions.get(name), monotonic_s)
+        if reason.code != "label_not_cleared" or not forms:
+            return (reason,), None
+        zone = snapshot.zones[snapshot.deployments[name].zone]
+        form = forms.get(zone.name)
+        if form is None:
+            return (reason,), None
+        masked = passage._replace(label=form.label, layers=form.layers, origin=label, masked=form.types)
+        without = refusal(masked)
+        if without is not None:
+            return (reason, form.objection(zone) if without.code == "label_not_cleared" else without), form
+    down = _incapable(snapshot.deployments[name], need) or _down(name, conditions.get(name), monotonic_s)
+    return ((down,) if down is not None else ()), form
 
 
 def _incapable(deployment: Deployment, need: Need) -> Reason | None:
@@ -253,7 +300,7 @@ def _keeps_order(wish: Wish, route: Route) -> bool:
 
 def _order(names: list[str], question: Question) -> list[str]:
     """Sort by strategy, then those that miss the objective behind those that meet it."""
-    _, need, route, _, snapshot, _, conditions, _, _, chance, _ = question
+    _, need, route, _, snapshot, _, conditions, _, _, chance, _, _ = question
     match _strategy(need.wish, route):
         case Strategy.PRIORITY:
             ordered = names

@@ -87,7 +87,7 @@ class Policy:
     """How findings become labels. `map` goes from finding type, or `TYPE:detail`, to a label.
 
     `owners` holds the whole map of each owner that has one of its own. `layers` are those that must have read whatever
-    leaves the premises, each to its end.
+    leaves the premises, each to its end. `vault_s` is how long the values behind placeholders are kept.
     """
 
     unknown: Label = RESTRICTED
@@ -96,6 +96,7 @@ class Policy:
     version: str = "0"
     owners: Mapping[str, Mapping[str, Label]] = field(default_factory=dict)
     layers: frozenset[str] = frozenset()
+    vault_s: int = 86_400
 
     def map_of(self, owner: str) -> Mapping[str, Label]:
         """Return the map that counts for an owner's requests."""

@@ -1,0 +1,94 @@
+"""Between classifying and deciding: the masked form of a request, for the zones that may get no other.
+
+Rules enforced:
+1. It is made only where a deployment of the route needs it, and once for a configuration: a reload makes it anew.
+2. What is sent is what was inspected last. It is inspected as any request is, and read for its meaning if it could
+   leave by what was found so far.
+3. Over reloads its label only rises (law 3).
+4. Pseudonyms are kept before anything that holds them is sent; where they can't be, there is no masked form.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from douane.core.finding import Failure, Inspection, layers_of
+from douane.core.label import PUBLIC
+from douane.core.pseudonym import Pseudonyms
+from douane.core.traffic.masked import MaskedForm, form_of
+from douane.core.traffic.routing import zones_to_mask_for
+from douane.core.zone import Zone
+from douane.detect.masking import MOST_ROUNDS, Masking
+from douane.gateway.exchange import Exchange
+from douane.gateway.masked_payload import MaskedPayload
+from douane.ports import Inspector, Vault
+from douane.wire.unmasking.answers import Unmasking
+
+
+class Masker:
+    """Makes masked forms."""
+
+    def __init__(self, inspector: Inspector, vault: Vault | None) -> None:
+        self._inspector = inspector
+        self._vault = vault
+
+    def concerns(self, exchange: Exchange) -> bool:
+        """Tell whether any zone of the route may get a masked form."""
+        return self._vault is not None and bool(_zones(exchange))
+
+    async def __call__(self, exchange: Exchange) -> Mapping[str, MaskedPayload]:
+        """Return a masked payload for each zone of the route that masks and is not cleared for the label. By name."""
+        zones, inspection = _zones(exchange), exchange.inspection
+        if not zones or self._vault is None or not isinstance(inspection, Inspection):
+            return {}
+        conversation = exchange.declaration.conversation
+        pseudonyms = await self._vault.recall(exchange.key.owner, conversation)
+        made = {zone.name: await self._payload(exchange, zone, inspection, pseudonyms) for zone in zones}
+        if pseudonyms.fresh and conversation is not None:
+            subject = exchange.declaration.end_user
+            await self._vault.keep(exchange.key.owner, conversation, pseudonyms, subject)
+        exchange.masked_floor |= {name: payload.form.label for name, payload in made.items()}
+        return made
+
+    async def _payload(
+        self, exchange: Exchange, zone: Zone, found: Inspection, pseudonyms: Pseudonyms
+    ) -> MaskedPayload:
+        owner, policy = exchange.key.owner, exchange.snapshot.policy
+        masking = Masking(exchange.ask.value, zone.mask, pseudonyms)
+        inspection: Inspection | Failure = found
+        for _ in range(MOST_ROUNDS):
+            if isinstance(inspection, Failure) or not masking.take(inspection):
+                break
+            inspection = await self._inspector.inspect(masking.value, exchange.body_bytes, owner)
+        form = self._form(exchange, zone, masking, inspection)
+        if (
+            isinstance(inspection, Inspection)
+            and not policy.layers.issubset(form.layers)
+            and zone.clearance.permits(form.label)
+        ):
+            inspection = await self._inspector.understand(masking.value, inspection, owner)
+            form = self._form(exchange, zone, masking, inspection)
+        return MaskedPayload(exchange.ask._replace(value=masking.value), form, Unmasking(pseudonyms, zone.unmask_tools))
+
+    @staticmethod
+    def _form(exchange: Exchange, zone: Zone, masking: Masking, seen: Inspection | Failure) -> MaskedForm:
+        policy = exchange.snapshot.policy
+        form = form_of(
+            masking.own_removed(seen) if isinstance(seen, Inspection) else seen,
+            layers_of(seen, policy.layers),
+            zone,
+            policy,
+            types=frozenset(masking.masked),
+            whole=not masking.given_up,
+            declared=exchange.declaration.label,
+            floor=exchange.key.floor,
+            owner=exchange.key.owner,
+        )
+        return form._replace(label=form.label | exchange.masked_floor.get(zone.name, PUBLIC))
+
+
+def _zones(exchange: Exchange) -> list[Zone]:
+    """Return the zones that may get a masked form. What was declared stays declared: no mask takes that away."""
+    zones = zones_to_mask_for(exchange.label, exchange.route, exchange.key, exchange.snapshot)
+    stated = exchange.declaration.label | exchange.key.floor
+    return [zone for zone in zones if zone.clearance.permits(stated)]

@@ -1,0 +1,313 @@
+"""A request that a zone may get only masked: what is sent there, what comes back, and what is never sent."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from ipaddress import ip_network
+from typing import Any
+
+import orjson
+import pytest
+from leak_world import PATHS, World, ask, body_of, error_reply, good, make_deployment, policy, world_of
+
+from douane.adapters.inspector import ScanningInspector
+from douane.bootstrap import Start, configuration_of, kinds_installed
+from douane.core.label import Clearance, Level
+from douane.core.models.catalogue import Capabilities
+from douane.core.pseudonym import PLACEHOLDER
+from douane.core.traffic.snapshot import Route, Snapshot, Strategy
+from douane.core.zone import Zone
+from douane.ports import Inspector
+from douane.testing.client import RecordingSink
+from douane.testing.scripted_upstream import Reply, json_reply, sse_reply
+
+IBAN = "FR14 2004 1010 0505 0001 3M02 606"
+NIR = "NIR du salarié : 2 69 05 49 588 157 80"
+TEXT = f"Pay to {IBAN} and tell jean@example.org."
+TALK = {"x-douane-conversation": "c-1"}
+
+
+@pytest.fixture(scope="module")
+def inspector() -> Iterator[ScanningInspector]:
+    made = ScanningInspector(configuration_of(Start(), kinds_installed()).detectors)
+    yield made
+    asyncio.run(made.aclose())
+
+
+def masking_zones(*, home: bool = True, **cloud: Any) -> Snapshot:
+    rng = random.Random(0)
+    networks = (ip_network("127.0.0.0/8"),)
+    masked = {
+        "mask": frozenset({"IBAN", "EMAIL", "NIR", "CARD", "SECRET"}),
+        "unmask_tools": frozenset({"lookup"}),
+    } | cloud
+    zones = {
+        "cloud": Zone("cloud", False, Clearance(Level.PUBLIC), networks, **masked),
+        "home": Zone("home", True, Clearance(Level.RESTRICTED, every_compartment=True), networks),
+    }
+    names = ("cloud-0", "home-0") if home else ("cloud-0",)
+    can = Capabilities(frozenset(PATHS), media=True)
+    deployments = {name: replace(make_deployment(name, name[:-2], rng), capabilities=can) for name in names}
+    return Snapshot("v1", zones, deployments, {"chat": Route("chat", names)}, {}, policy())
+
+
+def world(inspector: Inspector, snapshot: Snapshot | None = None) -> World:
+    built = world_of(snapshot or masking_zones(), inspector, random.Random(1))
+    built.excused = lambda _zone, payload: b"2004" not in payload and b"jean" not in payload
+    built.worth = (2, frozenset())
+    for name in built.snapshots.snapshot.deployments:
+        built.upstream.play(name, good("chat", stream=False))
+    return built
+
+
+def run(built: World, body: Any = None, headers: dict[str, str] | None = None, endpoint: str = "chat") -> RecordingSink:
+    return asyncio.run(ask(built, endpoint, body or body_of("chat", "text", TEXT, stream=False), headers))
+
+
+def sent(built: World, name: str = "cloud-0") -> list[Any]:
+    return [orjson.loads(call.payload) for call in built.upstream.sent_to(name)]
+
+
+def echoing(built: World, reply: Callable[[str], Reply]) -> None:
+    """Let the cloud answer with the placeholders that it was sent."""
+    play(built, "cloud-0", lambda _cleared, call: reply(placeholders(call.payload)))
+
+
+def play(built: World, name: str, *script: Any) -> None:
+    """Let a deployment do this instead of answering well."""
+    built.upstream._scripts.pop(name, None)
+    built.upstream.play(name, *script)
+
+
+def placeholders(payload: bytes) -> str:
+    return " and ".join(dict.fromkeys(match[0] for match in PLACEHOLDER.finditer(payload.decode())))
+
+
+def said(content: str, **message: Any) -> Reply:
+    choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": content, **message}}
+    return json_reply(
+        orjson.dumps({"id": "x", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice]})
+    )
+
+
+def test_a_confidential_request_goes_to_a_masking_zone_masked_and_its_answer_comes_back_whole(
+    inspector: Inspector,
+) -> None:
+    built = world(inspector)
+    echoing(built, lambda words: said(f"Done: {words}"))
+    sink = run(built)
+    assert sink.json["choices"][0]["message"]["content"] == f"Done: {IBAN} and jean@example.org"
+    assert sink.headers["x-douane-level"] == "confidential"
+    assert sink.headers["x-douane-masked"] == "EMAIL,IBAN"
+    assert sink.headers["x-douane-zone"] == "cloud"
+    assert "x-douane-unmask" not in sink.headers
+    (payload,) = sent(built)
+    assert PLACEHOLDER.sub("*", payload["messages"][0]["content"]) == "Pay to * and tell *."
+    assert not built.leaks
+
+
+def test_the_receipt_tells_both_labels_and_what_was_masked(inspector: Inspector) -> None:
+    built = world(inspector)
+    run(built)
+    (intent,) = built.ledger.intents
+    assert (intent.level, intent.masked, intent.payload_label) == (int(Level.CONFIDENTIAL), "EMAIL,IBAN", "public")
+    assert "jean" not in repr(intent)
+
+
+def test_a_request_that_needs_no_mask_gets_none(inspector: Inspector) -> None:
+    built = world(inspector)
+    built.worth = (0, frozenset())
+    echoing(built, lambda _: said("[[IBAN_1_abcdefabcd]]"))
+    sink = run(built, body_of("chat", "text", "hello [[IBAN_1_abcdefabcd]]", stream=False))
+    assert "x-douane-masked" not in sink.headers
+    assert sink.json["choices"][0]["message"]["content"] == "[[IBAN_1_abcdefabcd]]"
+    assert built.ledger.intents[0].masked == ""
+
+
+def test_what_is_allowed_as_it_is_and_tried_first_makes_no_mask(inspector: Inspector) -> None:
+    snapshot = masking_zones()
+    built = world(inspector, replace(snapshot, routes={"chat": Route("chat", ("home-0", "cloud-0"))}))
+    sink = run(built)
+    assert sink.headers["x-douane-zone"] == "home"
+    assert "x-douane-masked" not in sink.headers
+    assert built.gateway._shell.vault._passing == 0  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("strategy", Strategy)
+def test_a_masked_attempt_that_fails_is_followed_by_what_is_cleared(inspector: Inspector, strategy: Strategy) -> None:
+    snapshot = masking_zones()
+    built = world(inspector, replace(snapshot, routes={"chat": Route("chat", ("cloud-0", "home-0"), strategy)}))
+    play(built, "cloud-0", *([error_reply(500)] * 3))
+    play(built, "home-0", said("[[IBAN_1_abcdefabcd]]"))
+    sink = run(built)
+    assert sink.headers["x-douane-zone"] == "home"
+    assert "x-douane-masked" not in sink.headers
+    assert all(TEXT in body["messages"][0]["content"] for body in sent(built, "home-0"))
+    assert not built.leaks
+
+
+KEPT_HOME = {
+    "a type that policy does not list": (TEXT + " 4111 1111 1111 1111", {"mask": frozenset({"IBAN", "EMAIL"})}),
+    "restricted": (f"{TEXT} {NIR}", {}),
+    "what nobody can read": (
+        [
+            {"type": "text", "text": TEXT},
+            {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}},
+        ],
+        {},
+    ),
+}
+
+
+@pytest.mark.parametrize("why", KEPT_HOME)
+def test_what_masking_does_not_clear_stays_at_home(inspector: Inspector, why: str) -> None:
+    content, cloud = KEPT_HOME[why]
+    built = world(inspector, masking_zones(**cloud))
+    sink = run(built, {"model": "chat", "messages": [{"role": "user", "content": content}]})
+    assert sink.headers["x-douane-zone"] == "home"
+    assert not sent(built)
+    alone = world(inspector, masking_zones(home=False, **cloud))
+    sink = run(alone, {"model": "chat", "messages": [{"role": "user", "content": content}]})
+    assert (sink.status, sink.json["error"]["code"]) == (403, "label_not_cleared")
+    assert not sent(alone)
+
+
+def test_a_value_split_over_messages_stays_at_home(inspector: Inspector) -> None:
+    built = world(inspector)
+    messages = [
+        {"role": "user", "content": "FR14 2004 1010 "},
+        {"role": "user", "content": "0505 0001 3M02 606, jean@example.org"},
+    ]
+    sink = run(built, {"model": "chat", "messages": messages})
+    assert sink.headers["x-douane-zone"] == "home"
+    assert not sent(built)
+
+
+def test_a_declared_label_is_not_masked_away(inspector: Inspector) -> None:
+    built = world(inspector)
+    assert run(built, headers={"x-douane-level": "internal"}).headers["x-douane-zone"] == "home"
+    assert not sent(built)
+
+
+def test_a_refusal_tells_what_masking_left(inspector: Inspector) -> None:
+    built = world(inspector, masking_zones(home=False, mask=frozenset({"EMAIL"})))
+    message = run(built).json["error"]["message"]
+    assert "still `confidential`: IBAN" in message
+    assert IBAN not in message
+
+
+def test_restricted_content_is_masked_where_policy_says_so_alone(inspector: Inspector) -> None:
+    body = body_of("chat", "text", NIR, stream=False)
+    built = world(inspector, masking_zones(mask_restricted=True))
+    built.excused = lambda _zone, payload: b"588" not in payload
+    built.worth = (3, frozenset())
+    sink = run(built, body)
+    assert (sink.headers["x-douane-zone"], sink.headers["x-douane-level"]) == ("cloud", "restricted")
+    assert sink.headers["x-douane-masked"] == "NIR"
+    assert not built.leaks
+
+
+def test_a_conversation_keeps_its_placeholders_and_another_one_knows_none_of_them(inspector: Inspector) -> None:
+    built = world(inspector)
+    for headers in (TALK, TALK, {"x-douane-conversation": "c-2"}, None, None):
+        run(built, headers=headers)
+    first, again, other, *without = [body["messages"][0]["content"] for body in sent(built)]
+    assert first == again
+    assert len({first, other, *without}) == 4
+    echoed = world(inspector)
+    play(echoed, "cloud-0", said(first))
+    assert run(echoed, headers=TALK).json["choices"][0]["message"]["content"].count("2004") == 1
+    stranger = world(inspector)
+    play(stranger, "cloud-0", said(first))
+    answer = run(stranger, headers={"x-douane-conversation": "c-3"})
+    assert answer.json["choices"][0]["message"]["content"] == first
+
+
+def test_arguments_of_listed_tools_alone_get_their_values(inspector: Inspector) -> None:
+    built = world(inspector)
+
+    def calling(words: str) -> Reply:
+        arguments = orjson.dumps({"iban": words.split(" ")[0]}).decode()
+        calls = [
+            {"id": name, "type": "function", "function": {"name": name, "arguments": arguments}}
+            for name in ("lookup", "send")
+        ]
+        return said("", tool_calls=calls)
+
+    echoing(built, calling)
+    sink = run(built)
+    lookup, send = sink.json["choices"][0]["message"]["tool_calls"]
+    assert orjson.loads(lookup["function"]["arguments"]) == {"iban": IBAN}
+    assert PLACEHOLDER.fullmatch(orjson.loads(send["function"]["arguments"])["iban"])
+    assert sink.headers["x-douane-unmask"] == "partial"
+
+
+def test_a_stream_is_unmasked_however_it_is_cut(inspector: Inspector) -> None:
+    for size in range(1, 40, 3):
+        built = world(inspector)
+
+        def cut(words: str, size: int = size) -> Reply:
+            pieces = [words[at : at + size] for at in range(0, len(words), size)]
+            events = [event({"content": piece}) for piece in pieces]
+            return sse_reply(*events, event({}, "stop"), b"data: [DONE]\n\n")
+
+        echoing(built, cut)
+        sink = run(built, body_of("chat", "text", TEXT, stream=True))
+        told = "".join(c["delta"].get("content", "") for e in sink.events[:-1] for c in e["choices"])
+        assert told == f"{IBAN} and jean@example.org"
+        assert sink.events[-1] == "[DONE]"
+        assert sink.headers["x-douane-masked"] == "EMAIL,IBAN"
+
+
+def event(delta: dict[str, Any], finish: str | None = None) -> bytes:
+    chunk = {
+        "id": "x",
+        "object": "chat.completion.chunk",
+        "created": 1,
+        "model": "m",
+        "choices": [{"index": 0, "delta": delta, "finish_reason": finish}],
+    }
+    return b"data: %b\n\n" % orjson.dumps(chunk)
+
+
+def test_a_masked_stream_that_breaks_off_never_looks_complete(inspector: Inspector) -> None:
+    built = world(inspector, masking_zones(home=False))
+    echoing(built, lambda words: sse_reply(event({"content": f"so {words[:9]}"})))
+    sink = run(built, body_of("chat", "text", TEXT, stream=True))
+    assert "[DONE]" not in sink.events
+    assert "error" in sink.events[-1]
+    assert "[[" not in sink.data.decode()
+
+
+def test_completions_and_embeddings_are_masked_too(inspector: Inspector) -> None:
+    for endpoint, field in (("completions", "prompt"), ("embeddings", "input")):
+        built = world(inspector)
+        play(built, "cloud-0", good(endpoint, stream=False))
+        sink = run(built, {"model": "chat", field: TEXT}, endpoint=endpoint)
+        assert sink.status == 200
+        assert sink.headers["x-douane-masked"] == "EMAIL,IBAN"
+        assert PLACEHOLDER.sub("*", sent(built)[0][field]) == "Pay to * and tell *."
+        assert not built.leaks
+
+
+def test_a_reload_that_takes_the_mask_away_stops_a_masked_payload(inspector: Inspector) -> None:
+    built = world(inspector)
+    bare = masking_zones(mask=frozenset())
+
+    def reload() -> None:
+        built.snapshots.snapshot = replace(bare, version="v2")
+
+    built.ledger.meanwhile = reload
+    sink = run(built)
+    assert sink.headers["x-douane-zone"] == "home"
+    assert not sent(built)
+
+
+def test_without_a_vault_nothing_is_masked(inspector: Inspector) -> None:
+    built = world(inspector)
+    built.gateway._mask._vault = None
+    assert run(built).headers["x-douane-zone"] == "home"
+    assert not sent(built)
