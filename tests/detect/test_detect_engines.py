@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from douane.config import detector_rules
 from douane.detect.scanner import Scanner
+from douane.detect.settings import DetectorSettings
 from douane.errors import ConfigurationError
 
 TEXTS = Path(__file__).parent.parent / "corpus" / "detect" / "texts"
@@ -102,3 +103,13 @@ def test_engines_agree_on_any_mixture(scanner, other, pieces):
 def test_an_engine_that_is_not_there_is_refused_by_name():
     with pytest.raises(ConfigurationError, match="`pcre` is not available"):
         Scanner(detector_rules(), "pcre")
+
+
+@pytest.mark.parametrize("name", ["hyperscan", "re2", "re"])
+def test_what_one_scanner_compiled_serves_another(name):
+    rows = DetectorSettings(detector_rules(), engine=name)
+    first = Scanner.of(rows)
+    second = Scanner.of(rows, first.compiled)
+    assert second.detectors == first.detectors
+    for text in [path.read_text(encoding="utf-8", errors="replace") for path in sorted(TEXTS.iterdir())]:
+        assert second.scan(text) == first.scan(text)

@@ -88,11 +88,18 @@ class Engine(Protocol):
 
     name: str
 
+    @property
+    def compiled(self) -> tuple[bytes, ...]:
+        """Return what spares another process the compiling; empty where that takes no time worth it."""
+
     def scan(self, data: bytes) -> Hits: ...
 
 
-def engine(name: str, probes: Sequence[Probe]) -> Engine:
-    """Return the engine of that name; `auto` takes the quickest that is installed."""
+def engine(name: str, probes: Sequence[Probe], compiled: Sequence[bytes] = ()) -> Engine:
+    """Return the engine of that name; `auto` takes the quickest that is installed.
+
+    `compiled` is what an engine of the same name and probes told, in a process of the same installation.
+    """
     for candidate, present, make in (
         ("hyperscan", hyperscan is not None, HyperscanEngine),
         ("re2", re2 is not None, Re2Engine),
@@ -101,7 +108,7 @@ def engine(name: str, probes: Sequence[Probe]) -> Engine:
         if name == candidate and not present:
             break
         if present and name in (candidate, "auto"):
-            return make(probes)
+            return make(probes, compiled)
     raise ConfigurationError(
         f"The pattern engine `{name}` is not available here.",
         'Use "auto", or install the package: hyperscan or google-re2.',
@@ -119,7 +126,10 @@ class HyperscanEngine:
 
     name = "hyperscan"
 
-    def __init__(self, probes: Sequence[Probe]) -> None:
+    def __init__(self, probes: Sequence[Probe], compiled: Sequence[bytes] = ()) -> None:
+        if compiled:
+            self._databases = list(map(self._loaded, compiled))
+            return
         numbered = [
             (number, probe, head + probe.pattern)
             for number, probe in enumerate(probes)
@@ -141,6 +151,17 @@ class HyperscanEngine:
         database.scratch = hyperscan.Scratch(database)
         return database
 
+    @staticmethod
+    def _loaded(compiled: bytes) -> Any:
+        database = hyperscan.loadb(compiled, mode=hyperscan.HS_MODE_BLOCK)
+        database.scratch = hyperscan.Scratch(database)
+        return database
+
+    @property
+    def compiled(self) -> tuple[bytes, ...]:
+        """Return the databases as bytes: 0.6 MB, loaded in a tenth of a millisecond, where compiling takes 0.8 s."""
+        return tuple(map(hyperscan.dumpb, self._databases))
+
     def scan(self, data: bytes) -> Hits:
         hits: defaultdict[int, list[int]] = defaultdict(list)
         for database in self._databases:
@@ -155,7 +176,9 @@ class Re2Engine:
 
     name = "re2"
 
-    def __init__(self, probes: Sequence[Probe]) -> None:
+    compiled: tuple[bytes, ...] = ()
+
+    def __init__(self, probes: Sequence[Probe], _compiled: Sequence[bytes] = ()) -> None:
         options = re2.Options()
         options.encoding = re2.Options.Encoding.LATIN1
         options.log_errors = False
@@ -182,7 +205,9 @@ class ReEngine:
 
     name = "re"
 
-    def __init__(self, probes: Sequence[Probe]) -> None:
+    compiled: tuple[bytes, ...] = ()
+
+    def __init__(self, probes: Sequence[Probe], _compiled: Sequence[bytes] = ()) -> None:
         self._probes = [
             (re.compile(b"(?=(%b))" % probe.whole, re.IGNORECASE if probe.caseless else 0), probe.once)
             for probe in probes

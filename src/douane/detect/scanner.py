@@ -60,6 +60,7 @@ class Scanner:
         regions: Sequence[str] = DEFAULT_REGIONS,
         extra: Sequence[Detector] = (),
         registered: Sequence[Registered] = (),
+        compiled: Sequence[bytes] = (),
     ) -> None:
         rules = decode(rows)
         self._table = all_detectors(rules, regions, extra)
@@ -67,7 +68,7 @@ class Scanner:
         self._gates_from = gates_from = len(self._owners)
         views = all_views(rules)
         probes = [probe for found in self._table for probe in found.probes]
-        self._engine = engine(engine_name, probes + [probe for view in views for probe in view.probes])
+        self._engine = engine(engine_name, probes + [probe for view in views for probe in view.probes], compiled)
         places = {(self._table[owner].name, slot): number for number, (owner, slot) in enumerate(self._owners)}
         self._levels = Levels(views, rules.reports, places, gates_from, self._engine.scan)
         self._watch = Watch(registered)
@@ -80,9 +81,15 @@ class Scanner:
         self._layers = (LAYER,)
 
     @classmethod
-    def of(cls, settings: DetectorSettings) -> Scanner:
-        """Return the scanner that a configuration asks for."""
-        return cls(settings.rows, settings.engine, settings.regions, registered=settings.registered)
+    def of(cls, settings: DetectorSettings, compiled: Sequence[bytes] = ()) -> Scanner:
+        """Return the scanner that a configuration asks for; `compiled` is what another one of these settings told."""
+        registered = settings.registered
+        return cls(settings.rows, settings.engine, settings.regions, registered=registered, compiled=compiled)
+
+    @property
+    def compiled(self) -> tuple[bytes, ...]:
+        """Return what spares another process most of the time that this scanner took to make."""
+        return self._engine.compiled
 
     def scan(self, value: Any, owner: str = "") -> Inspection:
         """Inspect every leaf of a JSON value, or a bare text, by whose request it is."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -41,7 +42,7 @@ class ScanningInspector:
         self._scanner = Scanner.of(settings)
         self._command = tuple(command or worker_command())
         self._settings = settings
-        self._child = self._child_of(settings)
+        self._child = self._child_of(settings, self._scanner)
         self._deadline_s = deadline_s
         self._inline_bytes = inline_bytes
         self._inline_hits = inline_hits
@@ -89,7 +90,7 @@ class ScanningInspector:
         """
         if settings == self._settings:
             return
-        former, self._child = self._child, self._child_of(settings)
+        former, self._child = self._child, self._child_of(settings, scanner)
         self._settings, self._scanner, self.detectors = settings, scanner, scanner.detectors
         task = asyncio.get_running_loop().create_task(self._retire(former))
         self._retired.add(task)
@@ -102,8 +103,14 @@ class ScanningInspector:
         await asyncio.gather(*self._turns, *self._retired, return_exceptions=True)
         await self._child.kill()
 
-    def _child_of(self, settings: DetectorSettings) -> Child:
-        return Child(self._command, lambda: orjson.dumps(settings.as_fields()))
+    def _child_of(self, settings: DetectorSettings, scanner: Scanner) -> Child:
+        """Return a child that need not compile what is compiled here: it starts within a body's deadline."""
+
+        def greeting() -> bytes:
+            compiled = [b64encode(part).decode() for part in scanner.compiled]
+            return orjson.dumps({**settings.as_fields(), "compiled": compiled})
+
+        return Child(self._command, greeting)
 
     async def _retire(self, child: Child) -> None:
         try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import resource
 import sys
+from base64 import b64decode
 from typing import Any, BinaryIO, Final
 
 import orjson
@@ -24,7 +25,8 @@ def serve(source: BinaryIO, sink: BinaryIO) -> None:
     greeting = _read(source)
     if greeting is None:
         return
-    scanner = Scanner.of(settings_of(orjson.loads(greeting)))
+    fields = orjson.loads(greeting)
+    scanner = Scanner.of(settings_of(fields), tuple(map(b64decode, fields["compiled"])))
     while (owner := _read(source)) is not None and (body := _read(source)) is not None:
         answer = orjson.dumps(_answer(scanner, body, owner.decode()))
         sink.write(len(answer).to_bytes(4, "big") + answer)
