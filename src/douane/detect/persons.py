@@ -48,7 +48,11 @@ _WORD_SIGNS: Final = _ASCII + bytes(range(0x80, 0xC0)) + b"\xc3\xc4\xc5"
 
 
 class PersonDetector:
-    """A title needs one word in capitals after it, a cue two, a field any; a given name a surname."""
+    """A title needs one word in capitals after it, a cue two, a field any; a given name a surname.
+
+    Given names are looked for as bare literals: with a class on either side, 800 of them take the engine twice as long
+    to compile, and 7 MB more.
+    """
 
     name = "person"
     version = "1"
@@ -62,7 +66,7 @@ class PersonDetector:
             ),
             keyword_probe(rows.cues),
             keyword_probe(rows.fields),
-            Probe(rb"[ \-\xc2][A-Zd-lv\xa0\xc3]", heads=tuple(_head(name) for name in rows.given)),
+            Probe(b"", heads=tuple(re.escape(name).encode() + b" " for name in rows.given)),
             keyword_probe(rows.births),
         )
 
@@ -101,7 +105,7 @@ class PersonDetector:
         for end in ends:
             if end <= done:
                 continue
-            start = _word_start(data, end - 2)
+            start = _word_start(data, end - 1)
             match = _NAMED.match(data, start, start + _REACH)
             if match is None or data[start - 1] in _INSIDE or _is_numbered(data, start):
                 continue
