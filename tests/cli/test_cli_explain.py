@@ -165,3 +165,29 @@ def test_a_terminal_is_told_each_reason_with_its_fix_and_brackets_are_text(capsy
     assert "Rule: r" in shown
     assert "Fix: Add [one]." in shown
     assert "Refused" in shown
+
+
+def test_a_zone_that_masks_tells_what_it_would_get(config: str) -> None:
+    path = Path(config)
+    path.write_text(CONFIG.replace('clearance = "internal"', 'clearance = "internal"\nmask = ["IBAN"]'))
+    found = answer(explain(IBAN, "--config", config))
+    (candidate,) = found["candidates"]
+    assert found["label"]["level"] == "confidential"
+    assert found["chosen"] == "far"
+    assert candidate["masked"] == {
+        "types": ["IBAN"],
+        "label": {"level": "public", "compartments": []},
+        "left": [],
+        "whole": True,
+    }
+    found = answer(explain(f"{IBAN} 4111 1111 1111 1111", "--config", config))
+    (candidate,) = found["candidates"]
+    assert found["chosen"] is None
+    assert candidate["masked"]["left"] == ["CARD"]
+    assert [reason["code"] for reason in candidate["reasons"]] == ["label_not_cleared", "masking_insufficient"]
+
+
+def test_what_is_masked_is_told_in_words(config: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Path(config).write_text(CONFIG.replace('clearance = "internal"', 'clearance = "internal"\nmask = ["IBAN"]'))
+    show_decision(answer(explain(IBAN, "--config", config)))
+    assert "gets it masked (IBAN), as public" in capsys.readouterr().out

@@ -17,9 +17,10 @@ from douane.adapters.inspector import ScanningInspector
 from douane.bootstrap import Start, configuration_of, kinds_installed
 from douane.core.label import Clearance, Level
 from douane.core.models.catalogue import Capabilities
-from douane.core.pseudonym import PLACEHOLDER
+from douane.core.pseudonym import PLACEHOLDER, Pseudonyms
 from douane.core.traffic.snapshot import Route, Snapshot, Strategy
 from douane.core.zone import Zone
+from douane.errors import StoreFailed
 from douane.ports import Inspector
 from douane.testing.client import RecordingSink
 from douane.testing.scripted_upstream import Reply, json_reply, sse_reply
@@ -127,12 +128,19 @@ def test_a_request_that_needs_no_mask_gets_none(inspector: Inspector) -> None:
     assert built.ledger.intents[0].masked == ""
 
 
-def test_what_is_allowed_as_it_is_and_tried_first_makes_no_mask(inspector: Inspector) -> None:
+def test_what_is_allowed_as_it_is_and_tried_first_goes_as_it_is(inspector: Inspector) -> None:
     snapshot = masking_zones()
     built = world(inspector, replace(snapshot, routes={"chat": Route("chat", ("home-0", "cloud-0"))}))
     sink = run(built)
     assert sink.headers["x-douane-zone"] == "home"
     assert "x-douane-masked" not in sink.headers
+    assert sent(built, "home-0")[0]["messages"][0]["content"] == TEXT
+
+
+def test_a_route_without_a_zone_that_masks_makes_no_mask(inspector: Inspector) -> None:
+    snapshot = masking_zones()
+    built = world(inspector, replace(snapshot, routes={"chat": Route("chat", ("home-0",))}))
+    run(built)
     assert built.gateway._shell.vault._passing == 0  # type: ignore[union-attr]
 
 
@@ -308,6 +316,29 @@ def test_a_reload_that_takes_the_mask_away_stops_a_masked_payload(inspector: Ins
 
 def test_without_a_vault_nothing_is_masked(inspector: Inspector) -> None:
     built = world(inspector)
-    built.gateway._mask._vault = None
+    built.gateway._classify._mask._vault = None
     assert run(built).headers["x-douane-zone"] == "home"
     assert not sent(built)
+
+
+class BrokenVault:
+    """A vault on a disk that is full."""
+
+    async def recall(self, owner: str, conversation: str | None) -> Pseudonyms:
+        return Pseudonyms(b"k")
+
+    async def keep(self, owner: str, conversation: str, pseudonyms: Pseudonyms, subject: str | None) -> None:
+        raise StoreFailed("The vault could not be written.", "Look at the disk.")
+
+    async def erase(self, owner: str | None, subject: str | None) -> int:
+        return 0
+
+
+def test_what_the_vault_cannot_keep_is_not_sent_masked(inspector: Inspector) -> None:
+    built = world(inspector)
+    told: list[str] = []
+    built.gateway._classify._mask._vault = BrokenVault()
+    built.gateway._classify._mask._report = told.append
+    assert run(built, headers=TALK).headers["x-douane-zone"] == "home"
+    assert not sent(built)
+    assert told == ["nothing was masked: The vault could not be written."]

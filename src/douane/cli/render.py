@@ -100,7 +100,11 @@ def show_decision(found: Mapping[str, Any]) -> None:
     rows = []
     for candidate in found["candidates"]:
         sign = "->" if candidate["deployment"] == found["chosen"] else ("ok" if candidate["allowed"] else "no")
-        why = "\n".join(told(reason) for reason in candidate["reasons"])
+        masked = candidate.get("masked")
+        if candidate["allowed"] and masked is not None:
+            why = f"gets it masked ({', '.join(masked['types'])}), as {masked['label']['level']}"
+        else:
+            why = "\n".join(told(reason) for reason in candidate["reasons"])
         rows.append((sign, candidate["deployment"], candidate["zone"], why))
     show_table(out, ("", "deployment", "zone", "why not"), rows, flexible=("why not",))
     if found["chosen"] is None:

@@ -6,13 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from douane.core.finding import Inspection
 from douane.core.label import PUBLIC, Label
+from douane.core.pseudonym import Pseudonyms
 from douane.core.reason import Reason, reason_of
 from douane.core.traffic.classification import Classified, classify
 from douane.core.traffic.clearance import Revocations
 from douane.core.traffic.latency import Condition
-from douane.core.traffic.routing import Candidate, Decision, Question, Wish, decide, find_route
-from douane.core.traffic.snapshot import Key, Snapshot
+from douane.core.traffic.masked import MaskedForm, form_of
+from douane.core.traffic.routing import Candidate, Decision, Question, Wish, decide, find_route, zones_to_mask_for
+from douane.core.traffic.snapshot import Key, Route, Snapshot
+from douane.detect.masking import MOST_ROUNDS, Masking
 from douane.detect.scanner import Scanner
 from douane.errors import ForbiddenRoute, InvalidRequest, Unsupported
 from douane.ports import Clock
@@ -22,6 +26,7 @@ from douane.wire.need import need_of
 from douane.wire.openai_request import parse_chat, parse_completions, parse_embeddings
 from douane.wire.strict_json import parse
 
+_NO_KEY = b"explained, never sent"
 ANYBODY = Key("anybody", "", "anybody")
 """Who is asked for where no key is named: every route and zone, no floor, no limits."""
 
@@ -45,11 +50,20 @@ class Explanation:
                     "zone": c.zone,
                     "allowed": c.allowed,
                     "reasons": [reason.as_dict() for reason in c.reasons],
+                    "masked": _masked(c.masked),
                 }
                 for c in self.decision.candidates
             ],
             "chosen": self.decision.chosen,
         }
+
+
+def _masked(form: MaskedForm | None) -> dict[str, Any] | None:
+    """Return what a candidate would get instead of the request: types, label of its own, and what is left in it."""
+    if form is None:
+        return None
+    label = {"level": form.label.level.word, "compartments": sorted(form.label.compartments)}
+    return {"types": sorted(form.types), "label": label, "left": list(form.left), "whole": form.whole}
 
 
 def explain(
@@ -70,6 +84,7 @@ def explain(
     route = find_route(ask.model, key, snapshot)
     inspection = scanner.scan(ask.value, key.owner)
     classified = classify(inspection, snapshot.policy, declared=declared, floor=key.floor, owner=key.owner)
+    forms = _forms(ask.value, inspection, classified.label, route, key, snapshot, scanner, declared)
     question = Question(
         classified.label,
         need_of(ask, len(body), wish),
@@ -82,8 +97,42 @@ def explain(
         clock.monotonic_s(),
         0.0,
         inspection.layers,
+        forms,
     )
     return Explanation(classified, _with_fields(decide(question), ask, snapshot, kinds))
+
+
+def _forms(
+    value: Any,
+    found: Inspection,
+    label: Label,
+    route: Route,
+    key: Key,
+    snapshot: Snapshot,
+    scanner: Scanner,
+    declared: Label,
+) -> Mapping[str, MaskedForm]:
+    """Return the form that each zone would get which masks: as the gateway makes it, and kept nowhere."""
+    forms: dict[str, MaskedForm] = {}
+    for zone in zones_to_mask_for(label, route, key, snapshot, declared):
+        masking = Masking(value, zone.mask, Pseudonyms(_NO_KEY))
+        inspection = found
+        for _ in range(MOST_ROUNDS):
+            if not masking.take(inspection):
+                break
+            inspection = scanner.scan(masking.value, key.owner)
+        forms[zone.name] = form_of(
+            masking.own_removed(inspection),
+            inspection.layers,
+            zone,
+            snapshot.policy,
+            types=frozenset(masking.masked),
+            whole=not masking.given_up,
+            declared=declared,
+            floor=key.floor,
+            owner=key.owner,
+        )
+    return forms
 
 
 def refused(error: ForbiddenRoute | Unsupported) -> dict[str, Any]:
@@ -116,7 +165,7 @@ def _with_fields(decision: Decision, ask: Ask, snapshot: Snapshot, kinds: Mappin
         if reason is None:
             passing.append(candidate)
         else:
-            refused.append(Candidate(candidate.deployment, candidate.zone, (reason,)))
+            refused.append(candidate._replace(reasons=(reason,)))
     allowed = [c for c in passing if c.allowed]
     others = [c for c in passing if not c.allowed]
     return Decision(decision.label, decision.route, (*allowed, *refused, *others))

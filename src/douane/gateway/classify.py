@@ -9,14 +9,16 @@ from douane.core.finding import Inspection
 from douane.core.traffic.classification import classify
 from douane.core.traffic.routing import may_leave
 from douane.gateway.exchange import Exchange
+from douane.gateway.mask import Masker
 from douane.ports import Clock, Inspector, Telemetry
 
 
 class Classifier:
     """Reads a request's content and gives it its label."""
 
-    def __init__(self, inspector: Inspector, telemetry: Telemetry, clock: Clock) -> None:
+    def __init__(self, inspector: Inspector, mask: Masker, telemetry: Telemetry, clock: Clock) -> None:
         self._inspector = inspector
+        self._mask = mask
         self._telemetry = telemetry
         self._clock = clock
 
@@ -44,6 +46,7 @@ class Classifier:
             owner = exchange.key.owner
             exchange.inspection = await self._inspector.understand(exchange.ask.value, inspection, owner)
             self._label(exchange)
+        await self._mask(exchange)
 
     @staticmethod
     def _label(exchange: Exchange) -> None:

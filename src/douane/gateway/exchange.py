@@ -64,8 +64,8 @@ class Exchange:
         self.reservation: Reservation | None = None
         self.inspection: Inspection | Failure | None = None
         self.label: Label = PUBLIC
-        self.masked: Mapping[str, MaskedPayload] | None = None
-        """What zones get that are not cleared for the label, by name; None where it was not made yet."""
+        self.masked: Mapping[str, MaskedPayload] = {}
+        """What zones get that are not cleared for the label, by name."""
         self.masked_floor: dict[str, Label] = {}
         self.reason_codes: tuple[str, ...] = ()
         self.attempts = 0
@@ -84,15 +84,13 @@ class Exchange:
 
     def masked_for(self, zone: Zone) -> MaskedPayload | None:
         """Return the masked payload that a zone gets instead of the request; None where it is cleared for that."""
-        if not self.masked or zone.clearance.permits(self.label):
+        if zone.clearance.permits(self.label):
             return None
         return self.masked.get(zone.name)
 
     @property
-    def forms(self) -> Mapping[str, MaskedForm] | None:
+    def forms(self) -> Mapping[str, MaskedForm]:
         """Return, by zone, what decides about the masked payloads."""
-        if self.masked is None:
-            return None
         return {name: payload.form for name, payload in self.masked.items()}
 
     @property

@@ -1,7 +1,7 @@
-"""Between classifying and deciding: the masked form of a request, for the zones that may get no other.
+"""Last of classifying: the masked form of a request, for the zones that may get no other.
 
 Rules enforced:
-1. It is made only where a deployment of the route needs it, and once for a configuration: a reload makes it anew.
+1. It is made only where a zone of the route masks and is not cleared for the label; a reload makes it anew.
 2. What is sent is what was inspected last. It is inspected as any request is, and read for its meaning if it could
    leave by what was found so far.
 3. Over reloads its label only rises (law 3).
@@ -10,7 +10,7 @@ Rules enforced:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from douane.core.finding import Failure, Inspection, layers_of
 from douane.core.label import PUBLIC
@@ -19,6 +19,7 @@ from douane.core.traffic.masked import MaskedForm, form_of
 from douane.core.traffic.routing import zones_to_mask_for
 from douane.core.zone import Zone
 from douane.detect.masking import MOST_ROUNDS, Masking
+from douane.errors import StoreFailed
 from douane.gateway.exchange import Exchange
 from douane.gateway.masked_payload import MaskedPayload
 from douane.ports import Inspector, Vault
@@ -28,26 +29,32 @@ from douane.wire.unmasking.answers import Unmasking
 class Masker:
     """Makes masked forms."""
 
-    def __init__(self, inspector: Inspector, vault: Vault | None) -> None:
+    def __init__(self, inspector: Inspector, vault: Vault | None, report: Callable[[str], None]) -> None:
         self._inspector = inspector
         self._vault = vault
+        self._report = report
 
-    def concerns(self, exchange: Exchange) -> bool:
-        """Tell whether any zone of the route may get a masked form."""
-        return self._vault is not None and bool(_zones(exchange))
-
-    async def __call__(self, exchange: Exchange) -> Mapping[str, MaskedPayload]:
-        """Return a masked payload for each zone of the route that masks and is not cleared for the label. By name."""
+    async def __call__(self, exchange: Exchange) -> None:
+        """Set a masked payload for each zone of the route that masks and is not cleared for the label."""
         zones, inspection = _zones(exchange), exchange.inspection
+        exchange.masked = {}
         if not zones or self._vault is None or not isinstance(inspection, Inspection):
-            return {}
+            return
+        try:
+            exchange.masked = await self._made(exchange, zones, inspection, self._vault)
+        except StoreFailed as error:
+            self._report(f"nothing was masked: {error.problem}")
+        exchange.masked_floor |= {name: payload.form.label for name, payload in exchange.masked.items()}
+
+    async def _made(
+        self, exchange: Exchange, zones: list[Zone], inspection: Inspection, vault: Vault
+    ) -> Mapping[str, MaskedPayload]:
         conversation = exchange.declaration.conversation
-        pseudonyms = await self._vault.recall(exchange.key.owner, conversation)
+        pseudonyms = await vault.recall(exchange.key.owner, conversation)
         made = {zone.name: await self._payload(exchange, zone, inspection, pseudonyms) for zone in zones}
         if pseudonyms.fresh and conversation is not None:
             subject = exchange.declaration.end_user
-            await self._vault.keep(exchange.key.owner, conversation, pseudonyms, subject)
-        exchange.masked_floor |= {name: payload.form.label for name, payload in made.items()}
+            await vault.keep(exchange.key.owner, conversation, pseudonyms, subject)
         return made
 
     async def _payload(
@@ -88,7 +95,5 @@ class Masker:
 
 
 def _zones(exchange: Exchange) -> list[Zone]:
-    """Return the zones that may get a masked form. What was declared stays declared: no mask takes that away."""
-    zones = zones_to_mask_for(exchange.label, exchange.route, exchange.key, exchange.snapshot)
-    stated = exchange.declaration.label | exchange.key.floor
-    return [zone for zone in zones if zone.clearance.permits(stated)]
+    declared = exchange.declaration.label
+    return zones_to_mask_for(exchange.label, exchange.route, exchange.key, exchange.snapshot, declared)

@@ -95,8 +95,8 @@ class Gateway:
         self._clock = shell.clock
         self._snapshots = shell.snapshots
         self._authenticate = Authenticator(shell.keys, shell.clock)
-        self._classify = Classifier(shell.inspector, shell.telemetry, shell.clock)
-        self._mask = Masker(shell.inspector, shell.vault)
+        masker = Masker(shell.inspector, shell.vault, shell.report)
+        self._classify = Classifier(shell.inspector, masker, shell.telemetry, shell.clock)
         self._settler = Settler(shell.ledger, shell.telemetry, shell.clock)
         self._dispatcher = Dispatcher(
             shell.upstream, shell.ledger, shell.snapshots, shell.keys, shell.clock, shell.kinds
@@ -205,7 +205,7 @@ class Gateway:
         last_error: DouaneError | None = None
         try:
             for _ in range(_MOST_DECISIONS + exchange.route.attempts):
-                question = await self._question(exchange, tries)
+                question = self._question(exchange)
                 name = tries.next_of(question)
                 if name is None or question.monotonic_s >= exchange.deadline_s:
                     raise last_error or decide(question).refusal() or _out_of_time(exchange)
@@ -233,17 +233,7 @@ class Gateway:
         finally:
             self._conclude(exchange, last=True)
 
-    async def _question(self, exchange: Exchange, tries: Tries) -> Question:
-        """Ask where it may go; with its masked forms, where the answer depends on them."""
-        if exchange.masked is None and not self._mask.concerns(exchange):
-            exchange.masked = {}
-        question = self._asked(exchange)
-        if exchange.masked is None and (tries.begun or first_choice(question) is None):
-            exchange.masked = await self._mask(exchange)
-            question = self._asked(exchange)
-        return question
-
-    def _asked(self, exchange: Exchange) -> Question:
+    def _question(self, exchange: Exchange) -> Question:
         return Question(
             exchange.label,
             exchange.need,
@@ -269,7 +259,7 @@ class Gateway:
                 "Use another key.",
                 rule="Every request carries one valid key.",
             )
-        exchange.snapshot, exchange.key, exchange.masked = snapshot, key, None
+        exchange.snapshot, exchange.key = snapshot, key
         exchange.route = find_route(exchange.route.name, exchange.key, snapshot)
         await self._classify.again(exchange)
         reserve_again(exchange, self._shell.limits)
@@ -367,18 +357,13 @@ class Tries:
 
     def next_of(self, question: Question) -> str | None:
         """Return the allowed candidate tried least, the first of those; None where attempts or candidates run out."""
-        if not self.begun:
+        if not self._counts and not self._dropped:
             return first_choice(question) or decide(question).chosen
         decision = decide(question)
         names = [c.deployment for c in decision.candidates if c.allowed and c.deployment not in self._dropped]
         if self._left <= 0 or not names:
             return None
         return min(names, key=lambda name: self._counts.get(name, 0))
-
-    @property
-    def begun(self) -> bool:
-        """Tell whether any candidate was looked at."""
-        return bool(self._counts or self._dropped)
 
     def count(self, name: str) -> None:
         self._left -= 1

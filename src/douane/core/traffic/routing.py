@@ -13,9 +13,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from enum import StrEnum
+from types import MappingProxyType
 from typing import NamedTuple
 
-from douane.core.label import Label
+from douane.core.label import PUBLIC, Label
 from douane.core.models.catalogue import Deployment, ToolSupport
 from douane.core.reason import Reason
 from douane.core.traffic.clearance import Passage, Revocations, refusal
@@ -134,7 +135,7 @@ class Question(NamedTuple):
     """What is to be decided: a request, its route and key, and all that counts at this moment.
 
     `now_s` is Unix time, `monotonic_s` the circuits' time, `chance` lies in [0, 1). `layers` as in `Passage`.
-    `masked` holds the masked form for each zone that gets one; None where they were not made yet.
+    `masked` holds the masked form for each zone that gets one.
     """
 
     label: Label
@@ -148,7 +149,7 @@ class Question(NamedTuple):
     monotonic_s: float
     chance: float
     layers: tuple[str, ...] = ()
-    masked: Mapping[str, MaskedForm] | None = None
+    masked: Mapping[str, MaskedForm] = MappingProxyType({})
 
 
 def decide(question: Question) -> Decision:
@@ -170,8 +171,7 @@ def decide(question: Question) -> Decision:
 def first_choice(question: Question) -> str | None:
     """Return what `decide` would choose, where it would choose the first that is allowed: the others need no look.
 
-    None where nothing is allowed, where all that is allowed must be compared, and where it depends on a masked form
-    that was not made yet.
+    None where nothing is allowed, and where all that is allowed must be compared.
     """
     if not _keeps_order(question.need.wish, question.route):
         return None
@@ -179,13 +179,15 @@ def first_choice(question: Question) -> str | None:
         reasons, _ = _objections(question, name)
         if not reasons:
             return name
-        if question.masked is None and _wants_mask(question, name):
-            return None
     return None
 
 
-def zones_to_mask_for(label: Label, route: Route, key: Key, snapshot: Snapshot) -> list[Zone]:
-    """Return the zones of a route that may get what they are not cleared for in a masked form, each once."""
+def zones_to_mask_for(label: Label, route: Route, key: Key, snapshot: Snapshot, declared: Label = PUBLIC) -> list[Zone]:
+    """Return the zones of a route that may get what they are not cleared for in a masked form, each once.
+
+    What was declared, and the key's floor, stay what they are: no mask takes them away.
+    """
+    stated = declared | key.floor
     found: dict[str, Zone] = {}
     for name in route.deployments:
         deployment = snapshot.deployments.get(name)
@@ -195,18 +197,11 @@ def zones_to_mask_for(label: Label, route: Route, key: Key, snapshot: Snapshot) 
             and zone.mask
             and not zone.clearance.permits(label)
             and zone.masks(label)
+            and zone.clearance.permits(stated)
             and (key.zones is None or zone.name in key.zones)
         ):
             found[zone.name] = zone
     return list(found.values())
-
-
-def _wants_mask(question: Question, name: str) -> bool:
-    deployment = question.snapshot.deployments.get(name)
-    if deployment is None:
-        return False
-    zone = question.snapshot.zones[deployment.zone]
-    return zone.masks(question.label) and not zone.clearance.permits(question.label)
 
 
 def _objections(question: Question, name: str) -> tuple[tuple[Reason, ...], MaskedForm | None]:
