@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bench import disguises
 from douane.bootstrap import Start, configuration_of, kinds_installed
 from douane.core.finding import Finding, Inspection
 from douane.core.pseudonym import PLACEHOLDER, Pseudonyms, normal_form
@@ -153,6 +154,22 @@ def test_a_body_that_would_take_long_is_not_masked(monkeypatch: pytest.MonkeyPat
     masking = Masking("say Jean Dupont", frozenset({"PERSON"}), Pseudonyms(KEY))
     assert not masking.take(Inspection((Finding("PERSON", "", 4, 15, 0.9, "p"),)))
     assert masking.given_up
+
+
+def test_a_disguised_value_that_is_found_is_masked_whole_and_put_back_as_it_was(scanner: Scanner) -> None:
+    """Whatever the scanner sees through, today or with further views."""
+    seen = 0
+    for cell in disguises.cells(per_cell=2):
+        if not scanner.scan(cell["text"]).findings:
+            continue
+        seen += 1
+        masking, left, pseudonyms = masked(
+            scanner, cell["text"], TYPES | {"PERSON", "ADDRESS", "DOB", "SIREN", "SIRET"}
+        )
+        assert not left.findings, cell
+        assert cell["text"][cell["start"] : cell["end"]] not in masking.value
+        assert restored(masking.value, pseudonyms) == cell["text"]
+    assert seen > 40
 
 
 # --- any body --------------------------------------------------------------------------------------------------------

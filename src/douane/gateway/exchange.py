@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from douane.core.finding import Failure, Inspection, layers_of
 from douane.core.label import PUBLIC, Label
@@ -16,6 +17,8 @@ from douane.gateway.masked_payload import MaskedPayload
 from douane.ports import Reservation
 from douane.wire.call import Ask
 from douane.wire.head import Headers
+
+_NO_FORMS: Mapping[str, MaskedForm] = MappingProxyType({})
 
 
 class Exchange:
@@ -91,7 +94,7 @@ class Exchange:
     @property
     def forms(self) -> Mapping[str, MaskedForm]:
         """Return, by zone, what decides about the masked payloads."""
-        return {name: payload.form for name, payload in self.masked.items()}
+        return {name: payload.form for name, payload in self.masked.items()} if self.masked else _NO_FORMS
 
     @property
     def layers(self) -> tuple[str, ...]:

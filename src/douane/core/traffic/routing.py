@@ -187,17 +187,15 @@ def zones_to_mask_for(label: Label, route: Route, key: Key, snapshot: Snapshot, 
 
     What was declared, and the key's floor, stay what they are: no mask takes them away.
     """
-    stated = declared | key.floor
     found: dict[str, Zone] = {}
     for name in route.deployments:
         deployment = snapshot.deployments.get(name)
-        zone = snapshot.zones[deployment.zone] if deployment is not None else None
+        if deployment is None or not (zone := snapshot.zones[deployment.zone]).mask:
+            continue
         if (
-            zone is not None
-            and zone.mask
+            zone.masks(label)
             and not zone.clearance.permits(label)
-            and zone.masks(label)
-            and zone.clearance.permits(stated)
+            and zone.clearance.permits(declared | key.floor)
             and (key.zones is None or zone.name in key.zones)
         ):
             found[zone.name] = zone
