@@ -20,6 +20,8 @@ ROOT = Path(__file__).parents[2]
 UNIT = ("tests/core/test_clearance.py", "tests/core/test_routing.py", "tests/core/test_zone.py")
 WORLD = ("tests/e2e/test_leak_matrix.py", "tests/e2e/test_leak_machine.py", "tests/e2e/test_hop.py")
 CLIENT = ("tests/adapters/test_http1_upstream.py", "tests/adapters/test_http1_addresses.py")
+MASKED = ("tests/gateway/test_masked_requests.py",)
+UNMASKED = ("tests/wire/test_unmasking.py",)
 CONTRACT = ("tests/contract/test_upstream_contract.py",)
 
 
@@ -76,6 +78,11 @@ DELETIONS = [
     Deletion("restricted is not masked", "core/zone.py", " and (label.level < Level.RESTRICTED or self.mask_restricted)", "", UNIT),
     Deletion("the premises mask nothing", "core/zone.py", "bool(self.mask) and not self.premises", "bool(self.mask)", UNIT),
     Deletion("types that may be masked", "core/zone.py", "return types <= {", "return True or types <= {", UNIT),
+    Deletion("the masked payload", "gateway/dispatch.py", "ask = exchange.ask if masked is None else masked.ask", "ask = exchange.ask", MASKED),
+    Deletion("the scan of what was masked", "gateway/mask.py", "await self._inspector.inspect(masking.value, exchange.body_bytes, owner)", "found._replace(findings=())", MASKED),
+    Deletion("values over two messages", "detect/masking.py", "if any(_is_carried(found) for found in findings):", "if False:", MASKED),
+    Deletion("no value in an address", "wire/unmasking/text.py", "known.value is None or self._surroundings.within_address()", "known.value is None", UNMASKED),
+    Deletion("the number of a nonce", "core/pseudonym.py", "known is not None and known.number == number", "known is not None", UNMASKED),
     Deletion("confirmation at the hop", "gateway/dispatch.py", CONFIRM_CALL, "        (lambda *_: None)(\n            departure", WORLD),
     Deletion("durability before leaving", "gateway/dispatch.py", "            await durable\n", "            pass\n", WORLD),
     Deletion("a zone's networks", "core/zone.py", "if self.networks:", "if self.networks and not self.premises:", UNIT),
