@@ -47,7 +47,8 @@ RAISING = {"confidential", "restricted", "unknown"}
 
 
 def found(scanner, text, kind):
-    return [text[f.start : f.end] for f in scanner.scan(text).findings if f.type == kind]
+    """What is found as it is written: read from right to left a wrong number may be right."""
+    return [text[f.start : f.end] for f in scanner.scan(text).findings if f.type == kind and "@" not in f.detector]
 
 
 @pytest.mark.parametrize("kind", MAKERS)

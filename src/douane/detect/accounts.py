@@ -24,7 +24,7 @@ _LAST_DIGIT, _LAST_LETTER = rb"[0-9](?![0-9])", rb"[A-Za-z](?![A-Za-z])"
 _LAST_SIGN = {"n": _LAST_DIGIT, "a": _LAST_LETTER, "c": b"(?:%b|%b)" % (_LAST_DIGIT, _LAST_LETTER)}
 _SIGNS = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _VALUES = {sign: str(int(chr(sign), 36)) for sign in b"ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
-_NOT_SIGNS = bytes(sorted(set(range(256)) - set(_SIGNS)))
+NOT_SIGNS = bytes(sorted(set(range(256)) - set(_SIGNS)))
 _NOT_VAT_SIGNS = bytes(sorted(set(range(256)) - set(_SIGNS + b"+*")))
 _HEAD_SIGNS = 6
 _HEAD_BYTES = 2 + 4 * _HEAD_SIGNS
@@ -63,12 +63,12 @@ def has_check_digits(number: str) -> bool:
     return int(digits + number[:2].translate(_VALUES) + number[2:4]) % 97 == 1
 
 
-def _shape(code: str, length: int) -> str:
+def shape_of(code: str, length: int) -> str:
     """Return what stands after a country's code, a letter a sign: `n` digit, `a` letter, `c` either (ISO 13616).
 
     Structures are those of the SWIFT registry as python-stdnum keeps them; of a country that it lacks, the length.
 
-    >>> _shape("NL", 18)
+    >>> shape_of("NL", 18)
     'nnaaaannnnnnnnnn'
     """
     bban: str = numdb.get("iban").info(code)[0][1].get("bban", "")
@@ -93,7 +93,7 @@ class IbanDetector:
     version = "1"
 
     def __init__(self, lengths: Mapping[str, int]) -> None:
-        shapes = {code: _shape(code, length) for code, length in lengths.items()}
+        shapes = {code: shape_of(code, length) for code, length in lengths.items()}
         self.probes: tuple[Probe, ...] = (
             Probe(
                 _BEFORE + _nearly(lengths) + _DIGIT * 2 + _GAP + b"(?:[0-9]" + _DIGIT * 3 + b"|[A-Za-z])",
@@ -130,7 +130,7 @@ class IbanDetector:
             whole = pattern.match(data, start)
             if whole is None:
                 continue
-            number = whole[0].translate(None, _NOT_SIGNS).upper()
+            number = whole[0].translate(None, NOT_SIGNS).upper()
             if has_check_digits(number.decode()):
                 yield Candidate("IBAN", start, whole.end(), 0.97, number[:2].decode(), 9, number, "iban")
 

@@ -4,7 +4,7 @@ A probe is a cheap pattern that ends somewhere inside everything that its detect
 where probes end; detectors look around those places with patterns of their own. So which engine runs changes the
 speed, never a finding: a test holds the engines to equal findings on a corpus.
 
-The engines: hyperscan (two passes for all probes, end offsets only: start offsets make large patterns), google-re2,
+The engines: hyperscan (three passes for all probes, end offsets only: start offsets make large patterns), google-re2,
 and the standard library's `re` where neither can be installed. A hyperscan scratch serves one thread at a time: build
 one engine per thread.
 """
@@ -42,13 +42,15 @@ class Probe:
     Two more are for hyperscan's sake; what they spare was measured. One of `heads`, which hold a literal each, comes
     before the pattern: a few dozen literals cost next to nothing, the same as alternatives of one pattern do not. What
     is `apart` is looked for in a second pass: patterns without a literal become one automaton, and one of too many
-    states is followed bit by bit instead of by a table, which costs the whole scan twice as much.
+    states is followed bit by bit instead of by a table, which costs the whole scan twice as much. What is `alone` has a
+    pass of its own, for an automaton that skips to the few signs that it may begin with.
     """
 
     pattern: bytes
     caseless: bool = False
     once: bool = False
     apart: bool = False
+    alone: bool = False
     heads: tuple[bytes, ...] = ()
 
     @property
@@ -122,7 +124,7 @@ def _collect(number: int, _start: int, end: int, _flags: int, hits: defaultdict[
 
 
 class HyperscanEngine:
-    """One pass for the probes that are apart and one for all others, whatever their number."""
+    """One pass for the probes that are apart, one for those alone, and one for all others, whatever their number."""
 
     name = "hyperscan"
 
@@ -135,8 +137,10 @@ class HyperscanEngine:
             for number, probe in enumerate(probes)
             for head in probe.heads or (b"",)
         ]
-        sides = [[one for one in numbered if one[1].apart is apart] for apart in (False, True)]
-        self._databases = [self._compiled(side) for side in sides if side]
+        sides: dict[tuple[bool, bool], list[tuple[int, Probe, bytes]]] = {}
+        for one in numbered:
+            sides.setdefault((one[1].alone, one[1].apart), []).append(one)
+        self._databases = [self._compiled(side) for side in sides.values()]
 
     @staticmethod
     def _compiled(numbered: Sequence[tuple[int, Probe, bytes]]) -> Any:

@@ -117,6 +117,7 @@ class Rules:
     identifiers: tuple[IdentifierRow, ...]
     words: WordRows
     people: PeopleRows
+    alike: Mapping[str, str]
     digest: str
 
 
@@ -163,6 +164,7 @@ def _rules(tables: Mapping[str, Mapping[str, Any]], rows: str) -> Rules:
         identifiers=identifier_rows(identifiers),
         words=word_rows(identifiers),
         people=people_rows(people),
+        alike=dict(views["alike"]),
         digest=rows,
     )
 

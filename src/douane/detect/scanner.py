@@ -38,13 +38,14 @@ from douane.detect.text import Text
 from douane.detect.units import Unit, UnitInspection
 from douane.detect.units import joined as joined_units
 from douane.detect.views.carried import carried
+from douane.detect.views.gates import COARSE
 from douane.detect.views.levels import Levels, unread
 from douane.detect.views.table import views as all_views
 from douane.detect.walk import Document, pointer, walk
 from douane.detect.whole import BULK_FROM, MOST_PER_TYPE, TOLD_TOGETHER, together
 
 LAYER: Final = "patterns"
-MOST_CANDIDATES: Final = 4 * MOST_PER_TYPE
+MOST_CANDIDATES: Final = MOST_PER_TYPE + 64
 
 
 class Scanner:
@@ -68,9 +69,12 @@ class Scanner:
         self._gates_from = gates_from = len(self._owners)
         views = all_views(rules)
         probes = [probe for found in self._table for probe in found.probes]
-        self._engine = engine(engine_name, probes + [probe for view in views for probe in view.probes], compiled)
+        probes += [*COARSE, *(probe for view in views for probe in view.probes)]
+        self._engine = engine(engine_name, probes, compiled[:-1])
+        self._closer = closer = engine(engine_name, [gate for view in views for gate in view.closer], compiled[-1:])
         places = {(self._table[owner].name, slot): number for number, (owner, slot) in enumerate(self._owners)}
-        self._levels = Levels(views, rules.reports, places, gates_from, self._engine.scan)
+        scans = self._engine.scan, closer.scan
+        self._levels = Levels(views, rules.reports, places, gates_from, scans)
         self._watch = Watch(registered)
         self.engine_name = self._engine.name
         self.versions = {found.name: found.version for found in self._table}
@@ -89,7 +93,7 @@ class Scanner:
     @property
     def compiled(self) -> tuple[bytes, ...]:
         """Return what spares another process most of the time that this scanner took to make."""
-        return self._engine.compiled
+        return self._engine.compiled + self._closer.compiled
 
     def scan(self, value: Any, owner: str = "") -> Inspection:
         """Inspect every leaf of a JSON value, or a bare text, by whose request it is."""
@@ -147,7 +151,9 @@ class Scanner:
         data = text.data
         search = partial(self._found, books)
         candidates, cut = search(data, hits)
-        below = self._levels.below(data, hits, candidates, search, carried(seams, document, text) if seams else ())
+        below = None
+        if not cut:  # more findings than are told: what else there may be is unread, too
+            below = self._levels.below(data, hits, candidates, search, carried(seams, document, text) if seams else ())
         if below is not None:
             candidates = unread(candidates, below.read) + below.candidates
             cut = cut or below.cut

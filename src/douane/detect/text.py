@@ -11,6 +11,8 @@ from typing import Final
 from douane.detect.walk import KEY_END
 
 _SEPARATOR: Final = "\x00"
+_INSTEAD_OF_NULL: Final = "\x02"
+"""Inside a leaf a null would end it: another sign that cannot be seen stands for it."""
 
 
 class Text:
@@ -20,6 +22,9 @@ class Text:
 
     def __init__(self, leaves: list[str]) -> None:
         joined = f"\x00{_SEPARATOR.join(leaves)}\x00"
+        if leaves and joined.count("\x00") > len(leaves) + 1:
+            leaves = [leaf.replace("\x00", _INSTEAD_OF_NULL) for leaf in leaves]
+            joined = f"\x00{_SEPARATOR.join(leaves)}\x00"
         self.leaves = leaves
         self.chars = len(joined) - len(leaves) - 1 if leaves else 0
         try:

@@ -195,9 +195,10 @@ def _special(handling: int, key: str, value: Any, out: list[str], odd: list[Unre
     elif handling == _SCHEMA and type(value) is dict:
         _schema(value, out, odd, depth)
     elif type(value) is list and depth < MAX_DEPTH:
-        if handling == _INPUT and any(type(item) in (int, float, list) for item in value):
-            odd.append(Unreadable(len(out), depth, "token-ids"))
+        first, told = len(out), len(odd)
         _parts(value, out, odd, depth)
+        if handling == _INPUT and len(out) > first and any(type(item) in (int, float, list) for item in value):
+            odd.insert(told, Unreadable(first, depth, "token-ids"))
     else:
         _any(value, out, odd, depth)
 

@@ -39,25 +39,17 @@ class Shifted:
         return self._low + start, self._low + end
 
 
-class Mirrored:
-    """The way back from a stretch that was turned round byte by byte."""
-
-    __slots__ = ("_high",)
-
-    def __init__(self, high: int) -> None:
-        self._high = high
-
-    def __call__(self, start: int, end: int) -> tuple[int, int]:
-        return self._high - end, self._high - start
-
-
 class Edited:
-    """The way back from a stretch in which some parts were replaced. The edits are made again when first asked."""
+    """The way back from a stretch in which some parts were replaced. The edits are made again when first asked.
 
-    __slots__ = ("_edits", "_from", "_low", "_to")
+    Where only what was replaced counts (`only`), a span that holds nothing of it has no way back.
+    """
 
-    def __init__(self, low: int, edits: Callable[[], Iterable[Edit]]) -> None:
+    __slots__ = ("_edits", "_from", "_low", "_only", "_to")
+
+    def __init__(self, low: int, edits: Callable[[], Iterable[Edit]], *, only: bool = False) -> None:
         self._low = low
+        self._only = only
         self._edits: Callable[[], Iterable[Edit]] | None = edits
         self._from: list[int] = []
         self._to: list[tuple[int, int, bool]] = []
@@ -81,7 +73,7 @@ class Edited:
         ways.append((done, done, False))
         self._edits = None
 
-    def __call__(self, start: int, end: int) -> tuple[int, int]:
+    def __call__(self, start: int, end: int) -> tuple[int, int] | None:
         if self._edits is not None:
             self._learn()
         first = max(0, bisect_right(self._from, start) - 1)
@@ -91,17 +83,29 @@ class Edited:
             return begin, begin
         last = max(0, bisect_right(self._from, end - 1) - 1)
         source, stop, replaced = self._to[last]
-        return begin, stop if replaced else source + end - self._from[last]
+        until = stop if replaced else source + end - self._from[last]
+        if self._only and until - begin == end - start and not any(piece[2] for piece in self._to[first : last + 1]):
+            return None
+        return begin, until
 
 
 def edited(
-    view: str, data: bytes, low: int, high: int, pattern: re.Pattern[bytes], write: Callable[[re.Match[bytes]], bytes]
+    view: str,
+    data: bytes,
+    low: int,
+    high: int,
+    pattern: re.Pattern[bytes],
+    write: Callable[[re.Match[bytes]], bytes],
+    *,
+    only: bool = False,
 ) -> Extract:
-    """Return a stretch with every match of a pattern written otherwise."""
+    """Return a stretch with every match of a pattern written otherwise; see `Edited` for `only`."""
     stretch = data[low:high]
 
     def edits() -> Iterable[Edit]:
         for found in pattern.finditer(stretch):
-            yield low + found.start(), low + found.end(), write(found)
+            written = write(found)
+            if not only or written != found[0]:
+                yield low + found.start(), low + found.end(), written
 
-    return Extract(view, pattern.sub(write, stretch), Edited(low, edits), low)
+    return Extract(view, pattern.sub(write, stretch), Edited(low, edits, only=only), low)

@@ -10,6 +10,7 @@ Rules enforced:
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import itemgetter
@@ -18,12 +19,16 @@ from typing import Final, NamedTuple
 from douane.detect.detector import LEAF_END, Candidate
 from douane.detect.engine import Hits
 from douane.detect.views.extract import Extract
+from douane.detect.views.gates import COARSE
 from douane.detect.views.view import View
 
 DEEPEST: Final = 3
 MOST_TIMES: Final = 4
 SPARE: Final = 16 * 1024
 MOST_EXTRACTS: Final = 8192
+_CLOSER: Final = 1 << 16
+"""The first number of the gates that are asked in a pass of their own."""
+_NO_TEXT: Final = re.compile("[\ud800-\udfff]")
 _ROUNDED: Final = 3
 """A span of decoded text is told in whole groups of signs, so two that touch may share one."""
 
@@ -49,7 +54,7 @@ class Level:
     def __init__(self, extracts: Sequence[Extract], above: Level | None) -> None:
         self.extracts = extracts
         self.above = above
-        self.data = b"\x00%b\x00" % LEAF_END.join([extract.data for extract in extracts])
+        self.data = _as_utf_8(b"\x00%b\x00" % LEAF_END.join([extract.data for extract in extracts]))
         at = 1
         self._starts: list[int] = []
         starts = self._starts
@@ -79,29 +84,42 @@ class Level:
         return self.above.origin(*span)
 
 
+def _as_utf_8(data: bytes) -> bytes:
+    """Return bytes with a `?` for each that is no part of a character: what was decoded may be anything."""
+    if data.isascii():
+        return data
+    text = data.decode("utf-8", "surrogateescape")
+    return _NO_TEXT.sub("?", text).encode()
+
+
 class Levels:
     """The views, the rows that say what they may report, and the two halves of a scan: one pass, then detectors."""
 
     def __init__(
-        self, views: Sequence[View], reports: Reports, places: Mapping[tuple[str, int], int], first: int,
-        scan: Scan,
-    ) -> None:  # fmt: skip
+        self,
+        views: Sequence[View],
+        reports: Reports,
+        places: Mapping[tuple[str, int], int],
+        first: int,
+        scans: tuple[Scan, Scan],
+    ) -> None:
         self._views = views
         self._reports = reports
-        self._scan = scan
+        self._scan, self._look_closer = scans
         self._wild = frozenset(view.name for view in views if view.wild)
+        self._coarse = range(first, first + len(COARSE))
         self._gates: list[list[int]] = []
-        number = first
+        number, closer = self._coarse.stop, _CLOSER
         for view in views:
-            own = list(range(number, number + len(view.probes)))
-            number += len(own)
-            self._gates.append(own + [places[shared] for shared in view.shared])
+            gates = [*range(number, number + len(view.probes)), *range(closer, closer + len(view.closer))]
+            number, closer = number + len(view.probes), closer + len(view.closer)
+            self._gates.append(gates + [places[shared] for shared in view.shared])
 
     def below(
         self, data: bytes, hits: Hits, found: Sequence[Candidate], search: Search, carried: Sequence[Extract] = ()
     ) -> Depths | None:
         """Read what lies below the leaves; None where there is nothing. `search` is what found the candidates."""
-        extracts = [*carried, *self._extracts(data, hits, found, None)]
+        extracts = [*carried, *self._extracts(data, hits, found, None)] if hits else list(carried)
         if not extracts:
             return None
         room = MOST_TIMES * len(data) + SPARE
@@ -116,7 +134,7 @@ class Levels:
             inner_hits = self._scan(level.data)
             inner, inner_more = search(level.data, inner_hits)
             cut = cut or more or inner_more
-            extracts = self._extracts(level.data, inner_hits, inner, level) if inner_hits else []
+            extracts = self._extracts(level.data, inner_hits, inner, level) if inner_hits and not cut else []
             if depth == DEEPEST:
                 inner += [
                     Candidate("UNREADABLE", *extract.read, 1.0, "nested", detector="views")
@@ -126,13 +144,18 @@ class Levels:
             else:
                 inner = unread(inner, [extract.read for extract in extracts if extract.read is not None])
             told += self._told(level, inner, known)
-            if not extracts:
+            if not extracts or cut:
                 break
         return Depths(told, read, cut)
 
     def _extracts(self, data: bytes, hits: Hits, found: Sequence[Candidate], level: Level | None) -> list[Extract]:
         extracts: list[Extract] = []
+        if any(gate in hits for gate in self._coarse):
+            hits = {**hits, **{_CLOSER + gate: ends for gate, ends in self._look_closer(data).items()}}
+        tame = level is None or not all(self._wild.intersection(path) for path in level.paths)
         for view, gates in zip(self._views, self._gates, strict=True):
+            if view.wild and not tame:
+                continue
             ends: list[Sequence[int]] | None = None
             for slot, gate in enumerate(gates):
                 at = hits.get(gate)

@@ -1,4 +1,4 @@
-"""What a view is: gates for the one-pass scan, and what it extracts around the places where they hit."""
+"""What a view is: gates, and what it extracts around the places where they hit."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ Shared = tuple[tuple[str, int], ...]
 
 
 class View(Protocol):
-    """`extracts` gets the ends of its own gates' hits, by gate, then those of the shared ones.
+    """`probes` are gates of the first pass, `closer` ones are asked only where a coarse gate fired (`gates`).
+
+    `extracts` gets the ends of the hits of `probes`, of `closer` and of the shared probes, in this order.
 
     `wild` views read what hardly anybody writes: none of them is applied to what another one made.
     """
@@ -23,6 +25,9 @@ class View(Protocol):
     version: str
     wild: bool
     probes: tuple[Probe, ...]
+    closer: tuple[Probe, ...]
     shared: Shared
 
-    def extracts(self, data: bytes, ends: Sequence[Sequence[int]], found: Sequence[Candidate]) -> Iterator[Extract]: ...
+    def extracts(
+        self, data: bytes, ends: Sequence[Sequence[int]], found: Sequence[Candidate], /
+    ) -> Iterator[Extract]: ...

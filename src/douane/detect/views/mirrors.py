@@ -1,0 +1,262 @@
+"""Letters and digits that stand for others: text turned round, rot13, and O and l for 0 and 1.
+
+Hardly anybody writes so but to hide something, and much that nobody hid looks so: only stretches are tried that could
+hold an account number, a long number or an address, and only where the leaves show none.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain
+
+from douane.detect.accounts import NOT_SIGNS, has_check_digits
+from douane.detect.detector import LEAF_END, SEPARATOR, Candidate
+from douane.detect.digits import NOT_DIGITS
+from douane.detect.engine import Probe
+from douane.detect.identifiers import passes_luhn
+from douane.detect.views.extract import Edit, Edited, Extract, Shifted
+from douane.detect.views.stretches import around, merged, widened
+from douane.detect.views.view import Shared
+
+_ROT13 = bytes.maketrans(
+    b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz", b"NOPQRSTUVWXYZABCDEFGHIJKLMnopqrstuvwxyzabcdefghijklm"
+)
+_LEET = bytes.maketrans(b"OoQlIi|!", b"00011111")
+_LEET_LETTERS = bytes.maketrans(b"01", b"OI")
+NOT_LEET = bytes(sorted(set(range(256)) - set(b"0123456789OoQlIi|!")))
+_NIR_DIGITS, _CARD_DIGITS, _MONTHS = 15, 16, 12
+_CORSICAN = re.compile(rb"2[ .\-]?[ABab]")
+_FOURS = re.compile(rb"[0-9]{4}( |-|\xc2\xa0|\xe2\x80\xaf)[0-9]{4}\1[0-9]{4}\1[0-9]{4}")
+_LETTER = ord("a")
+_DOMAIN_FIRST = re.compile(
+    rb"(?:moc|gro|ten|ue|oi|ofni|ude|vog|zib|ppa|ved|rf|ed|se|ti|eb|hc|ul|ln|tp|ta|ku|ei|ac|su|lp|es|kd|on|if)\.[A-Za-z0-9\-]{2,}"
+)
+_LONGEST_NUMBER = 72
+_WORDS_BEFORE = 64
+_WORDS_AFTER = 24
+_SEP = rb"(?:" + SEPARATOR + rb")"
+_LEET_RUN = re.compile(
+    rb"(?<![A-Za-z0-9])\+?\(?[0-9OolI|](?:"
+    + _SEP
+    + rb"{0,2}[()]?(?:2"
+    + _SEP
+    + rb"?[ABab]|[0-9OolI|])){8,40}(?![A-Za-z0-9])"
+)
+_ACCOUNT = re.compile(
+    rb"(?<![A-Za-z0-9])[A-Z]{2}(?:" + _SEP + rb"?[0-9OolIi|]){2}(?:" + _SEP + rb"?[A-Za-z0-9|]){11,30}(?![A-Za-z0-9])"
+)
+_TURNED_ACCOUNT = re.compile(
+    rb"(?<![A-Za-z0-9])(?![A-Z]+[^A-Za-z0-9])(?:[A-Z0-9]" + _SEP + rb"?){13,32}[A-Z]{2}(?![A-Za-z0-9])"
+)
+_TURNED_NIR = re.compile(
+    rb"(?<![A-Za-z0-9])[0-9](?:"
+    + _SEP
+    + rb"?[0-9]){7}"
+    + _SEP
+    + rb"?[AB]"
+    + _SEP
+    + rb"?2(?:"
+    + _SEP
+    + rb"?[0-9]){5}(?![A-Za-z0-9])"
+)
+_TURNED_NUMBER = re.compile(rb"(?<![A-Za-z0-9])\(?[0-9](?:" + _SEP + rb"{0,2}[()]?[0-9]){8,22}\+?(?![A-Za-z0-9])")
+_TURNED_ADDRESS = re.compile(rb"[A-Za-z0-9.\-]{4,64}@[A-Za-z0-9._%+\-]{1,64}")
+_TURNED_PHONE = re.compile(rb"(?:[0-9]{2}" + _SEP + rb"){4}[1-9]0|[0-9].*\+", re.S)
+_ANNOUNCED = re.compile(
+    rb"(?:t(?:\xc3\xa9|e)l|phone|mobile?|portable|num(?:\xc3\xa9|e)ro|number|call|appel|cart|card|\bcb\b|\bnir\b|s(?:\xc3\xa9|e)cu|envers|reversed?"
+    rb"|backwards?)[^0-9\x00\n]{0,20}\Z",
+    re.I,
+)
+_ANNOUNCED_REACH = 40
+_DATE = re.compile(rb"(?:19|20)[0-9]{2}-[0-9]{2}-[0-9]{2}|[0-9]{3}-[0-9]{2}-[0-9]{4}")
+
+
+def replaced(view: str, data: bytes, spans: Sequence[tuple[int, int]], write: Callable[[bytes], bytes]) -> Extract:
+    """Return some spans that stand together written otherwise, with the words around them that say what they are."""
+    low, high = widened(data, spans[0][0], spans[-1][1], _WORDS_BEFORE, _WORDS_AFTER)
+    parts: list[bytes] = []
+    at = low
+    for start, end in spans:
+        parts += (data[at:start], write(data[start:end]))
+        at = end
+    parts.append(data[at:high])
+
+    def edits() -> Iterator[Edit]:
+        for start, end in spans:
+            yield start, end, write(data[start:end])
+
+    return Extract(view, b"".join(parts), Edited(low, edits, only=True), low)
+
+
+def together(data: bytes, spans: Sequence[tuple[int, int]], reach: int) -> Iterator[list[tuple[int, int]]]:
+    """Yield the spans of each stretch of a leaf in which they stand no further apart than `reach`."""
+    near: list[tuple[int, int]] = []
+    for span in spans:
+        if near and (span[0] - near[-1][1] > reach or data.find(LEAF_END, near[-1][1], span[0]) >= 0):
+            yield near
+            near = []
+        near.append(span)
+    if near:
+        yield near
+
+
+class Taken:
+    """Where something was found already."""
+
+    __slots__ = ("_ends", "_starts")
+
+    def __init__(self, found: Sequence[Candidate]) -> None:
+        spans = list(merged(sorted([(one.start, one.end) for one in found])))
+        self._starts = [start for start, _ in spans]
+        self._ends = [end for _, end in spans]
+
+    def holds(self, start: int, end: int) -> bool:
+        """Tell whether something was found that overlaps a span."""
+        at = bisect_right(self._starts, end) - 1
+        return at >= 0 and self._ends[at] > start
+
+    def outside(self, hits: Sequence[int]) -> Sequence[int]:
+        """Return the hits that end elsewhere."""
+        return [hit for hit in hits if not self.holds(hit - 2, hit)] if self._starts else hits
+
+
+class TurnedView:
+    """Account numbers, long numbers and addresses, read from right to left."""
+
+    name = "turned"
+    version = "1"
+    wild = True
+    probes: tuple[Probe, ...] = ()
+    closer: tuple[Probe, ...] = (
+        Probe(rb"[0-9][ .\-]?[0-9][A-Z][A-Z][^A-Za-z0-9]"), Probe(rb"[0-9][ .\-]?[AB]2[ .\-]?[0-9]"),
+    )  # fmt: skip
+    shared: Shared = (("numbers", 0), ("email", 0))
+
+    def extracts(self, data: bytes, ends: Sequence[Sequence[int]], found: Sequence[Candidate]) -> Iterator[Extract]:
+        taken = Taken(found)
+        for pattern, hits, before, after in (
+            (_TURNED_ACCOUNT, ends[0], 96, 4), (_TURNED_NIR, ends[1], 32, 24),
+            (_TURNED_NUMBER, taken.outside(ends[2]), 48, 24), (_TURNED_ADDRESS, taken.outside(ends[3]), 66, 66),
+        ):  # fmt: skip
+            for low, high in around(data, hits, before, after):
+                spans = [run.span() for run in pattern.finditer(data, low, high) if _could_be_turned(data, run, taken)]
+                if spans:
+                    yield replaced(self.name, data, spans, _turned)
+
+
+def _turned(signs: bytes) -> bytes:
+    return signs[::-1]
+
+
+def _could_be_turned(data: bytes, run: re.Match[bytes], taken: Taken) -> bool:
+    """Tell whether signs, read from right to left, are more than the next word or number."""
+    signs = run[0]
+    if run.re is _TURNED_ACCOUNT:
+        number = signs[::-1].translate(None, NOT_SIGNS)
+        return number[2:4].isdigit() and has_check_digits(number.decode())
+    if run.re is _TURNED_NIR:
+        return True
+    if taken.holds(*run.span()):
+        return False
+    if run.re is _TURNED_ADDRESS:
+        return _DOMAIN_FIRST.match(signs) is not None
+    return _DATE.match(signs) is None and _could_be_turned_number(data, run.start(), signs)
+
+
+def _could_be_turned_number(data: bytes, start: int, signs: bytes) -> bool:
+    """Tell whether digits, read from right to left, are more than the next order number: one in ten is a phone."""
+    digits = signs.translate(None, NOT_DIGITS)[::-1]
+    if len(digits) == _NIR_DIGITS and digits[:1] in b"12":
+        return 1 <= int(digits[3:5]) <= _MONTHS and _has_key(digits)
+    announced = _ANNOUNCED.search(data, max(0, start - _ANNOUNCED_REACH), start) is not None
+    if len(digits) == _CARD_DIGITS and digits[:1] in b"23456":
+        return passes_luhn(digits) and (announced or _FOURS.fullmatch(signs) is not None)
+    return _TURNED_PHONE.fullmatch(signs) is not None or (announced and digits[:1] == b"0")
+
+
+def _has_key(digits: bytes) -> bool:
+    """Tell whether fifteen digits are right by the key of a French social security number (INSEE)."""
+    return int(digits[:13]) % 97 == 97 - int(digits[13:])
+
+
+class Rot13View:
+    """Account numbers, and those of people born in Corsica, whose letters were moved by thirteen."""
+
+    name = "rot13"
+    version = "1"
+    wild = True
+    probes: tuple[Probe, ...] = ()
+    closer: tuple[Probe, ...] = (Probe(rb"[0-9][ .\-]?2[NOno][ .\-]?[0-9]{3}"),)
+    shared: Shared = (("iban", 0), ("iban", 1))
+
+    def extracts(self, data: bytes, ends: Sequence[Sequence[int]], found: Sequence[Candidate]) -> Iterator[Extract]:
+        taken = Taken(found)
+        hits = taken.outside(sorted([*ends[0], *ends[1], *ends[2]]))
+        for low, high in around(data, hits, 32, 64):
+            yield Extract(self.name, data[low:high].translate(_ROT13), Shifted(low), low)
+
+
+class LeetView:
+    """Letters among the digits of a number. Of an account number its country tells where letters stand."""
+
+    name = "leet"
+    version = "1"
+    wild = True
+    shared: Shared = ()
+    probes: tuple[Probe, ...] = ()
+    closer: tuple[Probe, ...] = (
+        Probe(rb"[0-9][ .\-]?[OolI|]{1,4}[ .\-]?[0-9]"),
+        Probe(rb"[0-9][OolI|]{1,4}[^A-Za-z0-9]"),
+        Probe(rb"[^A-Za-z0-9][OolI|]{1,2}[0-9][0-9 .\-]"),
+    )
+
+    def __init__(self, shapes: Mapping[str, str]) -> None:
+        self._shapes = {code.encode(): shape.encode() for code, shape in shapes.items()}
+
+    def extracts(self, data: bytes, ends: Sequence[Sequence[int]], _found: Sequence[Candidate]) -> Iterator[Extract]:
+        numbers: list[tuple[int, int]] = []
+        accounts: list[tuple[int, int]] = []
+        for low, high in around(data, sorted(chain(*ends)), _LONGEST_NUMBER, _LONGEST_NUMBER):
+            numbers += [run.span() for run in _LEET_RUN.finditer(data, low, high) if _is_leet_number(run[0])]
+            accounts += [run.span() for run in _ACCOUNT.finditer(data, low, high) if self._is_account(run[0])]
+        for spans, write in ((numbers, _leet), (accounts, self._by_shape)):
+            for near in together(data, spans, 96):
+                yield replaced(self.name, data, near, write)
+
+    def _is_account(self, signs: bytes) -> bool:
+        return signs[:2] in self._shapes and has_check_digits(self._number(signs).decode())
+
+    def _number(self, signs: bytes) -> bytes:
+        return self._by_shape(signs).translate(None, NOT_SIGNS).upper()[: 2 + len(self._shapes[signs[:2]])]
+
+    def _by_shape(self, account: bytes) -> bytes:
+        """Return an account number with digits where its country has digits, and letters where it has letters."""
+        shape = self._shapes[account[:2]]
+        written = bytearray(account[:2])
+        place = 0
+        for sign in account[2:]:
+            one = bytes((sign,))
+            if place < len(shape) and (one.isalnum() or one == b"|"):
+                one = one.translate(_LEET_LETTERS if shape[place] == _LETTER else _LEET)
+                place += 1
+            written += one
+        return bytes(written)
+
+
+def _leet(signs: bytes) -> bytes:
+    return signs.translate(_LEET)
+
+
+def _is_leet_number(signs: bytes) -> bool:
+    """Tell whether a run of digits and letters, read as digits, could be a number of somebody's."""
+    digits = signs.translate(_LEET, NOT_LEET)
+    real = len(signs.translate(None, NOT_DIGITS))
+    if real == len(digits) or 2 * real < len(digits) - 4:
+        return False
+    if len(digits) == _NIR_DIGITS or (len(digits) == _NIR_DIGITS - 1 and _CORSICAN.search(signs) is not None):
+        return True
+    if 12 <= len(digits) <= 19:
+        return passes_luhn(digits)
+    return 9 <= len(digits) <= 12

@@ -1,0 +1,216 @@
+"""Signs and digits in words: `jean [at] exemple [dot] fr`, `zéro six douze trente-quatre`, `forty-two`.
+
+Number words count in French (with septante, huitante, nonante) and English, digit by digit and by tens and hundreds.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
+
+from douane.detect.detector import Candidate
+from douane.detect.engine import Probe
+from douane.detect.views.extract import Edit, Edited, Extract, edited
+from douane.detect.views.stretches import around
+from douane.detect.views.view import Shared
+
+_AT = rb"at|arobase|arroba|arobas|chez|@|a commercial|klammeraffe|chiocciola"
+_DOT = rb"dot|point|punkt|punto|\.|pt"
+_BRACKETED = rb"[ \t]{0,2}[\[({<]{1,2}[ \t]?(?:%b)[ \t]?[\])}>]{1,2}[ \t]{0,2}"
+_SIGNS = re.compile(
+    rb"(?P<at>%b|[ \t]{1,2}(?:arobase|arroba|arobas|chiocciola)[ \t]{1,2}"
+    rb"|[ \t]{1,2}at[ \t]{1,2}(?=[a-z0-9.\-]{1,40}(?:[ \t]{1,2}dot[ \t]|[ \t]?[\[({<]|\.[a-z]{2,6}\b)))"
+    rb"|(?P<dot>%b|[ \t]{1,2}(?:dot|point|punkt|punto)[ \t]{1,2})"
+    rb"|(?P<dash>%b|[ \t]{1,2}(?:dash|tiret|hyphen|minus)[ \t]{1,2})"
+    rb"|(?P<under>%b|[ \t]{1,2}(?:underscore|tiret bas)[ \t]{1,2})"
+    % (_BRACKETED % _AT, _BRACKETED % _DOT, _BRACKETED % rb"dash|tiret|hyphen|minus|-", _BRACKETED % rb"underscore|_"),
+    re.I,
+)
+_SAYS_AT = re.compile(
+    rb" (?:at|arobase|arroba|arobas|chez|chiocciola) |@|[\[({<][ \t]?(?:at|arobase|@)[ \t]?[\])}>]", re.I
+)
+_WRITTEN = {"at": b"@", "dot": b".", "dash": b"-", "under": b"_"}
+
+
+class SignView:
+    """`[at]`, `(dot)`, ` arobase ` and the like."""
+
+    name = "signs"
+    version = "1"
+    wild = True
+    closer: tuple[Probe, ...] = ()
+    shared: Shared = ()
+    probes: tuple[Probe, ...] = (
+        Probe(
+            rb"[ \t]?[A-Za-z0-9]",
+            caseless=True,
+            heads=tuple(
+                opening + blank + word + blank + closing
+                for opening, closing in ((b"\\[", b"\\]"), (b"\\(", b"\\)"), (b"\\{", b"\\}"), (b"<", b">"))
+                for word in (b"at", b"dot", b"arobase", b"point", b"@", rb"\.")
+                for blank in ((b"", b" ") if word.isalpha() else (b"",))
+            ),
+        ),
+        Probe(
+            rb"[a-z0-9]", caseless=True, heads=(b" dot ", b" point ", b" punto ", b" punkt ", b" arobase ", b" arroba ")
+        ),
+    )
+
+    def extracts(self, data: bytes, ends: Sequence[Sequence[int]], _found: Sequence[Candidate]) -> Iterator[Extract]:
+        hits = [*ends[0], *(end for end in ends[1] if _SAYS_AT.search(data, max(0, end - 96), end + 16) is not None)]
+        for low, high in around(data, sorted(hits), 96, 80):
+            yield edited(self.name, data, low, high, _SIGNS, _sign, only=True)
+
+
+def _sign(found: re.Match[bytes]) -> bytes:
+    return _WRITTEN[found.lastgroup or ""]
+
+
+_UNITS: Mapping[str, int] = {
+    "zéro": 0, "zero": 0, "un": 1, "une": 1, "deux": 2, "trois": 3, "quatre": 4, "cinq": 5, "six": 6, "sept": 7,
+    "huit": 8, "neuf": 9, "oh": 0, "nought": 0, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "seven": 7,
+    "eight": 8, "nine": 9,
+}  # fmt: skip
+_TEENS: Mapping[str, int] = {
+    "dix": 10, "onze": 11, "douze": 12, "treize": 13, "quatorze": 14, "quinze": 15, "seize": 16, "dix-sept": 17,
+    "dix-huit": 18, "dix-neuf": 19, "ten": 10, "eleven": 11, "twelve": 12, "thirteen": 13, "fourteen": 14,
+    "fifteen": 15, "sixteen": 16, "seventeen": 17, "eighteen": 18, "nineteen": 19,
+}  # fmt: skip
+_TENS: Mapping[str, int] = {
+    "vingt": 20, "trente": 30, "quarante": 40, "cinquante": 50, "soixante": 60, "septante": 70, "huitante": 80,
+    "octante": 80, "quatre-vingts": 80, "quatre-vingt": 80, "nonante": 90, "twenty": 20, "thirty": 30, "forty": 40,
+    "fourty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90,
+}  # fmt: skip
+_FRENCH_ELEVENS = (60, 80)
+"""Tens that go on with ten to nineteen: soixante-dix, quatre-vingt-dix-sept."""
+_NINETEEN = 19
+
+
+def _any_of(words: Iterable[str]) -> bytes:
+    longest_first = sorted((word.encode() for word in words), key=len, reverse=True)
+    return b"|".join(re.escape(word).replace(rb"\-", rb"[ \-]") for word in longest_first)
+
+
+_VALUES = {word.encode(): value for words in (_UNITS, _TEENS, _TENS) for word, value in words.items()}
+_SMALL = _any_of((*_TEENS, *_UNITS))
+_BELOW_HUNDRED = rb"(?:(?P<tens>%b)(?:[ \-](?:et[ \-])?(?P<more>%b))?|(?P<small>%b))" % (_any_of(_TENS), _SMALL, _SMALL)
+_HUNDREDS = (
+    rb"(?:(?P<times>deux|trois|quatre|cinq|six|sept|huit|neuf|one|two|three|four|five|seven|eight|nine|a)[ \-])?"
+    rb"(?:cents?|hundred)(?:[ \-]and)?(?:[ \-](?=[a-z]))?"
+)
+_NUMBER = re.compile(
+    rb"(?-i:(?<![a-z\xc3\x80-\xbf]))(?:(?P<again>double|triple)[ \-](?P<unit>%b)|(?P<plus>plus)"
+    rb"|(?P<hundred>%b)?%b|(?P<only>%b))(?![a-z\xc3])"
+    % (_any_of(_UNITS), _HUNDREDS, _BELOW_HUNDRED, _HUNDREDS.replace(b"?P<times>", b"?P<times_only>")),
+    re.I,
+)
+_ENDS_IN_NUMBER = re.compile(rb"(?:%b)[ ,\-]{1,2}@[A-Za-z0-9]\Z" % _any_of((*_TENS, *_TEENS, *_UNITS)), re.I)
+_TO_AT = re.compile(rb"[ ,\-]{1,2}(?=@)")
+_GAP = re.compile(rb"[ ,.\-/\t\n]{0,4}(?:(?:et|and|puis|then)[ ,]{1,2}|(?P<letter>[ABab])[ ,\-]{1,2})?")
+_FEWEST = 3
+_NEAR = 2
+
+
+class NumberWordView:
+    """Runs of number words as digits, what is written in digits between them left as it is."""
+
+    name = "words"
+    version = "1"
+    wild = True
+    closer: tuple[Probe, ...] = ()
+    shared: Shared = ()
+    probes: tuple[Probe, ...] = (
+        Probe(
+            rb"[ ,.\-\n]{1,2}[a-z]{2,8}[ ,\-]{1,2}[a-z]",
+            caseless=True,
+            heads=tuple(
+                word.encode() for word in (
+                    "zéro", "zero", "deux", "trois", "quatre", "cinq", "sept", "huit", "neuf", "two", "three", "four",
+                    "five", "seven", "eight", "nine",
+                )
+            ),
+        ),
+        Probe(rb"[a-z],? @[A-Za-z0-9]", caseless=True), Probe(rb"[a-z]-@[A-Za-z0-9]", caseless=True),
+    )  # fmt: skip
+
+    def extracts(self, data: bytes, ends: Sequence[Sequence[int]], _found: Sequence[Candidate]) -> Iterator[Extract]:
+        hits = ends[0]
+        near: list[int] = []
+        for at in range(_NEAR, len(hits)):
+            if hits[at] - hits[at - _NEAR] <= 96:
+                near += hits[at - _NEAR : at + 1 : _NEAR]
+        near = sorted(
+            [
+                *near,
+                *(
+                    end
+                    for end in chain(ends[1], ends[2])
+                    if _ENDS_IN_NUMBER.search(data, max(0, end - 24), end) is not None
+                ),
+            ]
+        )
+        for low, high in around(data, near, 128, 128):
+            made = _in_digits(data, low, high)
+            if made is not None:
+                yield made
+
+
+def _in_digits(data: bytes, low: int, high: int) -> Extract | None:
+    edits: list[Edit] = []
+    last = -1
+    for number in _NUMBER.finditer(data, low, high):
+        start, end = number.span()
+        if last >= 0 and (gap := _GAP.fullmatch(data, last, start)) is not None:
+            previous = edits[-1]
+            edits[-1] = (previous[0], start, previous[2] + (gap["letter"] or b""))
+        edits.append((start, end, _digits(number)))
+        last = end
+    of_address = False
+    for at, (start, end, written) in enumerate(edits):
+        to_sign = _TO_AT.match(data, end)
+        if to_sign is not None:
+            edits[at] = (start, to_sign.end(), written)
+            of_address = True
+    start, end, written = edits[0] if edits else (0, 0, b"")
+    if data[start - 2 : start] == b"+ ":
+        edits[0] = (start - 1, end, written)
+    if len(edits) <= _FEWEST and not of_address:
+        return None
+    parts: list[bytes] = []
+    at = low
+    for start, end, digits in edits:
+        parts += (data[at:start], digits)
+        at = end
+    parts.append(data[at:high])
+    return Extract(NumberWordView.name, b"".join(parts), Edited(low, lambda: edits, only=True), low)
+
+
+def _digits(found: re.Match[bytes]) -> bytes:
+    if found["plus"] is not None:
+        return b"+"
+    if found["again"] is not None:
+        return b"%d" % _value(found["unit"]) * (2 if found["again"].lower() == b"double" else 3)
+    if found["only"] is not None:
+        return b"%d00" % _hundreds(found["times_only"])
+    if found["small"] is not None:
+        value, rest = _value(found["small"]), b""
+    else:
+        value, rest = _value(found["tens"]), b""
+        if found["more"] is not None:
+            more = _value(found["more"])
+            if more < 10 or (value in _FRENCH_ELEVENS and more <= _NINETEEN):
+                value += more
+            else:
+                rest = b"%d" % more
+    if found["hundred"] is not None:
+        return b"%d%02d%b" % (_hundreds(found["times"]), value, rest)
+    return b"%d%b" % (value, rest)
+
+
+def _hundreds(times: bytes | None) -> int:
+    return 1 if times is None or times.lower() == b"a" else _value(times)
+
+
+def _value(words: bytes) -> int:
+    return _VALUES[words.lower().replace(b" ", b"-").replace(b"\xc3\x89", b"\xc3\xa9")]

@@ -1,0 +1,68 @@
+"""Stretches of the joined leaves: cut at the ends of a leaf, and never inside a character."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+from douane.detect.detector import LEAF_END
+
+
+def widened(data: bytes, start: int, end: int, before: int, after: int) -> tuple[int, int]:
+    """Return a span with so many bytes before and after it, as far as its leaf goes."""
+    low = max(0, start - before)
+    low = max(low, data.rfind(LEAF_END, low, start) + 1)
+    while low < start and 0x80 <= data[low] <= 0xBF:
+        low += 1
+    high = min(len(data), end + after)
+    stop = data.find(LEAF_END, end, high)
+    if stop >= 0:
+        high = stop
+    while high > end and high < len(data) and 0x80 <= data[high] <= 0xBF:
+        high -= 1
+    return low, high
+
+
+def merged(spans: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Yield spans, given by their first byte, those that touch as one.
+
+    >>> list(merged([(1, 5), (4, 9), (12, 13)]))
+    [(1, 9), (12, 13)]
+    """
+    low = high = -1
+    for start, end in spans:
+        if start > high:
+            if high >= 0:
+                yield low, high
+            low, high = start, end
+        elif end > high:
+            high = end
+    if high >= 0:
+        yield low, high
+
+
+def matches(pattern: re.Pattern[bytes], data: bytes, low: int, before: int, after: int) -> Iterator[tuple[int, int]]:
+    """Yield the stretches around every match of a pattern from `low` on."""
+    return merged(widened(data, *found.span(), before, after) for found in pattern.finditer(data, low))
+
+
+def around(data: bytes, ends: Sequence[int], before: int, after: int) -> Iterator[tuple[int, int]]:
+    """Yield the stretches around some hits, which are sorted; those that touch as one, each within its leaf."""
+    if not ends:
+        return
+    reach = before + after
+    first = last = ends[0]
+    for end in ends:
+        if end - last > reach:
+            yield from _within_leaves(data, first, last, before, after)
+            first = end
+        last = end
+    yield from _within_leaves(data, first, last, before, after)
+
+
+def _within_leaves(data: bytes, first: int, last: int, before: int, after: int) -> Iterator[tuple[int, int]]:
+    at = first
+    while (stop := data.find(LEAF_END, at, last)) >= 0:
+        yield widened(data, at, max(at, stop), before, after)
+        at = stop + 1
+    yield widened(data, at, max(at, last), before, after)
