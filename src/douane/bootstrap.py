@@ -26,6 +26,7 @@ from douane.adapters.heap import give_back
 from douane.adapters.http1 import Http1Upstream
 from douane.adapters.inspector import ScanningInspector
 from douane.adapters.limits_memory import MemoryLimits
+from douane.adapters.memory import ConversationMemory
 from douane.adapters.snapshots import CurrentSnapshot
 from douane.adapters.store.directory import DataDirectory, database_of, existing
 from douane.adapters.store.key_book import KeyBook
@@ -123,6 +124,7 @@ class House:
         self.upstream: Http1Upstream
         self.inspector: ScanningInspector
         self.vault: FileVault
+        self.conversations: ConversationMemory
         self.gateway: Gateway
         self.limits = MemoryLimits(self.clock)
         self.conditions = ConditionBook(self.clock)
@@ -169,6 +171,8 @@ class House:
         exits.push_async_callback(self.upstream.aclose)
         self.inspector = ScanningInspector(self.configuration.detectors)
         exits.push_async_callback(self.inspector.aclose)
+        self.conversations = await ConversationMemory.open(self.directory.path, self.clock)
+        exits.push_async_callback(self.conversations.aclose)
         await self._load_budgets()
         self.vault = FileVault(self.directory.path, self.clock, lambda: self.snapshots.current().policy.vault_s)
         exits.callback(self.vault.close)
@@ -186,6 +190,7 @@ class House:
                 self.telemetry,
                 self.kinds,
                 self.conditions,
+                self.conversations,
                 self.vault,
                 report=lambda line: self.telemetry.note("fault", what=line),
             )

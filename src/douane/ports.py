@@ -5,7 +5,7 @@ Each port has a real adapter in `douane.adapters`, a shipped fake in `douane.tes
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
@@ -13,6 +13,7 @@ from douane.core.finding import Failure, Inspection
 from douane.core.pseudonym import Pseudonyms
 from douane.core.receipt import Intent, Outcome, Record, Refusal
 from douane.core.traffic.clearance import Cleared, Revocations
+from douane.core.traffic.conversation import Mark, NameKind, Recalled
 from douane.core.traffic.keys import KeyEntry
 from douane.core.traffic.ledger import ChainHead, HourKey, HourSums, RefusalKey, RollUps, SlotKey, SlotSums
 from douane.core.traffic.snapshot import Key, Snapshot
@@ -250,6 +251,32 @@ class Vault(Protocol):
 
         A subject is an end user, or a value itself. Returns how many values went. Raises StoreFailed.
         """
+
+
+class Conversations(Protocol):
+    """What is remembered of conversations. Each is known by names, which mean something to one owner alone (law 11)."""
+
+    def name(self, owner: str, kind: NameKind, word: str) -> bytes:
+        """Return a name: a keyed digest, its kind before it. The word itself is kept nowhere."""
+
+    def kinds(self, owner: str) -> Collection[NameKind]:
+        """Return which kinds of names are known of an owner's conversations: no others need be looked for."""
+
+    def recall(self, owner: str, names: Iterable[bytes]) -> Recalled | None:
+        """Return what is remembered of the conversations that have these names; None where none is known."""
+
+    def record(
+        self, owner: str, names: Sequence[bytes], mark: Mark, served: Sequence[bytes] = ()
+    ) -> Awaitable[None] | None:
+        """Let all these names be of one conversation, whose mark becomes at least `mark`.
+
+        `served` are the names of an answer: one that was served in several conversations tells none of them.
+        Returns None where all of it is durable already, else what ends once it is and raises StoreFailed where it
+        can't be; it is remembered by this process from now on, and made durable even if nobody awaits.
+        """
+
+    async def forget(self, owner: str) -> int:
+        """Forget an owner's conversations, durably; return how many there were. Raises StoreFailed."""
 
 
 class Engine(Protocol):

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from douane.core.finding import FINDING_TYPES, Failure, Finding, Inspection
 from douane.core.label import COMPARTMENTS, PUBLIC, Label, Level, join
-from douane.core.traffic.classification import MOST_REASONS, classify, label_of
+from douane.core.traffic.classification import MOST_REASONS, classify, going_on, label_of
 from douane.core.traffic.snapshot import Policy
 
 LABELS = st.builds(Label, st.sampled_from(Level), st.frozensets(st.sampled_from(sorted(COMPARTMENTS)), max_size=3))
@@ -157,3 +157,27 @@ def test_an_owner_with_a_map_of_its_own_is_labelled_by_it_and_nobody_else_is(ins
     policy = replace(policy, owners={"acme": own})
     assert classify(inspection, policy, owner="acme").label == classify(inspection, replace(policy, map=own)).label
     assert classify(inspection, policy, owner="other").label == classify(inspection, policy).label
+
+
+LAYERS = st.frozensets(st.sampled_from(["patterns", "meaning"]))
+
+
+@given(st.one_of(INSPECTIONS, FAILURES), POLICIES, LABELS, LABELS, LAYERS)
+def test_what_a_conversation_was_only_raises_and_unread_turns_count_as_unknown(
+    inspection, policy, floor, earlier, unread
+):
+    alone = classify(inspection, policy, floor=floor)
+    later = going_on(alone, earlier, unread, policy.unknown)
+    assert later.label == alone.label | earlier | (policy.unknown if unread else PUBLIC)
+    assert ("conversation" in later.codes) == (later.label != alone.label)
+
+
+def test_a_conversations_reason_says_the_rule_the_fact_and_the_fix():
+    secret = Label(Level.CONFIDENTIAL, frozenset({"pci"}))
+    alone = classify(Inspection(), Policy())
+    reasons = told(going_on(alone, secret, {"meaning"}, Label(Level.RESTRICTED)))
+    assert [reason["fact"] for reason in reasons] == [
+        "Earlier turns of this conversation stayed on the premises, and `meaning` did not read them: `restricted`.",
+        "Earlier turns of this conversation were `confidential {pci}`.",
+    ]
+    assert all(reason["code"] == "conversation" and reason["rule"] and reason["fix"] for reason in reasons)

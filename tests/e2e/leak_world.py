@@ -29,9 +29,10 @@ from douane.core.traffic.snapshot import Key, Policy, Route, Snapshot, Strategy
 from douane.core.zone import Zone
 from douane.gateway.conditions import ConditionBook
 from douane.gateway.pipeline import Gateway, Shell
-from douane.ports import Answer, Inspector
+from douane.ports import Answer, Conversations, Inspector
 from douane.testing.client import GivenBody, RecordingSink, post
 from douane.testing.clock import FrozenClock, SequenceIds
+from douane.testing.conversations import InMemoryConversations
 from douane.testing.in_memory_ledger import InMemoryLedger
 from douane.testing.in_memory_vault import InMemoryVault
 from douane.testing.keys import StaticKeys, StaticSnapshots, digest_of
@@ -198,15 +199,24 @@ async def _no_pause(_seconds: float) -> None:
     await asyncio.sleep(0)
 
 
-def world_of(snapshot: Snapshot, inspector: Inspector, rng: random.Random, floor: Label | None = None) -> World:
-    """Return a gateway on fakes over `snapshot`, for one key whose floor is `floor`."""
+def world_of(
+    snapshot: Snapshot,
+    inspector: Inspector,
+    rng: random.Random,
+    floor: Label | None = None,
+    *,
+    keys: StaticKeys | None = None,
+    conversations: Conversations | None = None,
+) -> World:
+    """Return a gateway on fakes over `snapshot`, for one key whose floor is `floor`, or for `keys`."""
     clock, upstream, ledger = FrozenClock(), WatchedUpstream(), ReloadingLedger()
     snapshots = StaticSnapshots(snapshot)
-    keys = StaticKeys(Key("k", digest_of(SECRET), "owner", floor=floor or Label(Level.PUBLIC)))
+    keys = keys or StaticKeys(Key("k", digest_of(SECRET), "owner", floor=floor or Label(Level.PUBLIC)))
     conditions = ConditionBook(clock)
     shell = Shell(
         clock, SequenceIds(tuple(rng.random() for _ in range(8))), snapshots, keys, MemoryLimits(clock), inspector, ledger,
-        upstream, SilentTelemetry(), registry({}), conditions, InMemoryVault(clock), sleep=_no_pause,
+        upstream, SilentTelemetry(), registry({}), conditions, conversations or InMemoryConversations(),
+        InMemoryVault(clock), sleep=_no_pause,
     )  # fmt: skip
     world = World(snapshots, keys, Gateway(shell), upstream, ledger, conditions)
     upstream.world = world
@@ -337,8 +347,10 @@ def reloaded(rng: random.Random, old: Snapshot, number: int) -> Snapshot:
     return replace(old, version=f"v{number}", zones=zones)
 
 
-async def ask(world: World, endpoint: str, body: Any, headers: dict[str, str] | None = None) -> RecordingSink:
+async def ask(
+    world: World, endpoint: str, body: Any, headers: dict[str, str] | None = None, secret: str = SECRET
+) -> RecordingSink:
     """Send one request through the gateway's door."""
     sink = RecordingSink()
-    await world.gateway.handle(post(PATHS[endpoint], SECRET, headers), GivenBody(body), sink)
+    await world.gateway.handle(post(PATHS[endpoint], secret, headers), GivenBody(body), sink)
     return sink

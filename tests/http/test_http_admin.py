@@ -58,10 +58,15 @@ class House:
         self.done.append(("erase", owner, subject))
         return {"erased": 1}
 
+    async def forget_conversations(self, owner: str) -> Mapping[str, Any]:
+        self.done.append(("forget", owner))
+        return {"owner": owner, "forgotten": 2}
+
     def application(self, report: Any = lambda _line: None) -> Application:
         actions = AdminActions(
             self.reload, self.status, self.list_keys, self.create_key, self.revoke_key, self.block, self.unblock,
             self.erase_values,
+            self.forget_conversations,
         )  # fmt: skip
 
         def authorise(headers: Headers) -> bool:
@@ -80,7 +85,9 @@ async def ask(client: Client, line: str, body: bytes = b"", *fields: bytes) -> A
 LINES = [
     "POST /admin/v1/reload", "GET /admin/v1/status", "GET /admin/v1/keys", "POST /admin/v1/keys",
     "DELETE /admin/v1/keys/old", "POST /admin/v1/deployments/d/block", "DELETE /admin/v1/deployments/d/block",
-    "POST /admin/v1/vault/erase", "GET /admin/v1/nothing", "PATCH /admin/v1/keys", "GET /admin/", "OPTIONS /admin/v1/keys", "HEAD /admin/v1/status",
+    "POST /admin/v1/vault/erase",
+    "DELETE /admin/v1/conversations?owner=o",
+    "GET /admin/v1/nothing", "PATCH /admin/v1/keys", "GET /admin/", "OPTIONS /admin/v1/keys", "HEAD /admin/v1/status",
 ]  # fmt: skip
 
 
@@ -128,12 +135,13 @@ def test_each_verb_does_its_one_thing_and_answers_json_that_is_not_cached() -> N
                 ("POST /admin/v1/deployments/d/block", b'{"reason":"why"}', 200, {"name": "d", "blocked": True}),
                 ("DELETE /admin/v1/deployments/d/block", b"", 200, {"name": "d", "blocked": False}),
                 ("POST /admin/v1/vault/erase", b'{"owner":"acme","subject":"a@x.fr"}', 200, {"erased": 1}),
+                ("DELETE /admin/v1/conversations?owner=o", b"", 200, {"owner": "o", "forgotten": 2}),
             ):
                 answer = await ask(client, line, body, ADMIN)
                 assert (answer.status, json.loads(answer.body)) == (status, said), line
                 assert answer.headers["cache-control"] == "no-store"
                 assert answer.headers["content-type"] == "application/json"
-        assert [done[0] for done in house.done] == ["reload", "create", "block", "unblock", "erase"]
+        assert [done[0] for done in house.done] == ["reload", "create", "block", "unblock", "erase", "forget"]
 
     run(scenario)
 
@@ -146,6 +154,10 @@ def test_each_verb_does_its_one_thing_and_answers_json_that_is_not_cached() -> N
         ("PATCH /admin/v1/keys", 405, "method_not_allowed"),
         ("GET /admin/v1/reload", 405, "method_not_allowed"),
         ("DELETE /admin/v1/keys/other", 404, "not_found"),
+        ("DELETE /admin/v1/conversations", 400, "invalid_request"),
+        ("DELETE /admin/v1/conversations?owner=", 400, "invalid_request"),
+        ("DELETE /admin/v1/conversations?owner=a&owner=b", 400, "invalid_request"),
+        ("DELETE /admin/v1/conversations?owner=a&dry=1", 400, "invalid_request"),
         ("POST /admin/v1/keys", 400, "invalid_request"),
     ],
 )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from douane.core.finding import Failure, Inspection, layers_of
 from douane.core.label import PUBLIC, Label
+from douane.core.traffic.conversation import Mark
 from douane.core.traffic.masked import MaskedForm
 from douane.core.traffic.routing import Need
 from douane.core.traffic.snapshot import Key, Route, Snapshot
@@ -22,7 +23,12 @@ _NO_FORMS: Mapping[str, MaskedForm] = MappingProxyType({})
 
 
 class Exchange:
-    """Mutable, one per request, seen by its task alone. A stage sets what it found; later stages rely on it."""
+    """Mutable, one per request, seen by its task alone. A stage sets what it found; later stages rely on it.
+
+    `own_label` is the request's without its conversation's, which `label` joins.
+    `names` are those by which its conversation is known, `earlier` what is remembered of it; `remembered` tells that
+    the answer must be known again.
+    """
 
     __slots__ = (
         "answer",
@@ -31,15 +37,19 @@ class Exchange:
         "body_bytes",
         "deadline_s",
         "declaration",
+        "earlier",
         "endpoint",
         "inspection",
         "key",
         "label",
         "masked",
         "masked_floor",
+        "names",
         "need",
+        "own_label",
         "pending",
         "reason_codes",
+        "remembered",
         "request_id",
         "reservation",
         "route",
@@ -70,6 +80,10 @@ class Exchange:
         self.masked: Mapping[str, MaskedPayload] = {}
         """What zones get that are not cleared for the label, by name."""
         self.masked_floor: dict[str, Label] = {}
+        self.own_label: Label = PUBLIC
+        self.names: Sequence[bytes] = ()
+        self.earlier: Mark | None = None
+        self.remembered = False
         self.reason_codes: tuple[str, ...] = ()
         self.attempts = 0
         self.answer: tuple[Headers, bytes] | None = None

@@ -4,7 +4,7 @@ Rules enforced:
 1. It is made only where a zone of the route masks and is not cleared for the label; a reload makes it anew.
 2. What is sent is what was inspected last. It is inspected as any request is, and read for its meaning if it could
    leave by what was found so far.
-3. Over reloads its label only rises (law 3).
+3. Over reloads its label only rises, and it is at least that of the conversation's earlier masked forms (law 3).
 4. Pseudonyms are kept before anything that holds them is sent; where they can't be, there is no masked form.
 """
 
@@ -22,6 +22,7 @@ from douane.detect.masking import MOST_ROUNDS, Masking
 from douane.errors import StoreFailed
 from douane.gateway.exchange import Exchange
 from douane.gateway.masked_payload import MaskedPayload
+from douane.gateway.memory import masked_before
 from douane.ports import Inspector, Vault
 from douane.wire.unmasking.answers import Unmasking
 
@@ -91,7 +92,7 @@ class Masker:
             floor=exchange.key.floor,
             owner=exchange.key.owner,
         )
-        return form._replace(label=form.label | exchange.masked_floor.get(zone.name, PUBLIC))
+        return form._replace(label=form.label | exchange.masked_floor.get(zone.name, PUBLIC) | masked_before(exchange))
 
 
 def _zones(exchange: Exchange) -> list[Zone]:

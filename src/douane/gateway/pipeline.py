@@ -39,9 +39,22 @@ from douane.gateway.exchange import Exchange
 from douane.gateway.idempotency import IdempotencyBook
 from douane.gateway.mask import Masker
 from douane.gateway.masked_payload import MaskedPayload
+from douane.gateway.memory import Memory
 from douane.gateway.relay import AttemptFailed, is_stopping, relay_stream, relay_whole
 from douane.gateway.settle import Settler
-from douane.ports import Clock, Ids, Inspector, Keys, Ledger, LimitBook, Snapshots, Telemetry, Upstream, Vault
+from douane.ports import (
+    Clock,
+    Conversations,
+    Ids,
+    Inspector,
+    Keys,
+    Ledger,
+    LimitBook,
+    Snapshots,
+    Telemetry,
+    Upstream,
+    Vault,
+)
 from douane.wire.call import Ask, Usage
 from douane.wire.error_body import dialect_of, error_body, error_headers
 from douane.wire.head import Body, ClientGone, Head, Sink
@@ -81,6 +94,7 @@ class Shell:
     telemetry: Telemetry
     kinds: Mapping[str, Kind]
     conditions: ConditionBook
+    conversations: Conversations
     vault: Vault | None = None
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     report: Callable[[str], None] = _say_nothing
@@ -96,7 +110,8 @@ class Gateway:
         self._snapshots = shell.snapshots
         self._authenticate = Authenticator(shell.keys, shell.clock)
         masker = Masker(shell.inspector, shell.vault, shell.report)
-        self._classify = Classifier(shell.inspector, masker, shell.telemetry, shell.clock)
+        self._memory = Memory(shell.conversations)
+        self._classify = Classifier(shell.inspector, masker, self._memory, shell.telemetry, shell.clock)
         self._settler = Settler(shell.ledger, shell.telemetry, shell.clock)
         self._dispatcher = Dispatcher(
             shell.upstream, shell.ledger, shell.snapshots, shell.keys, shell.clock, shell.kinds
@@ -277,11 +292,13 @@ class Gateway:
             sent = await self._dispatcher.send(exchange, departure, exchange.attempts, slow=slow)
             ending.upstream = sent.answer.peer
             headers = self._headers(exchange, deployment, departure.masked)
+            listener = self._memory.listener(exchange)
             try:
                 if exchange.ask.stream:
-                    await relay_stream(exchange, sent, ending, sink, headers, self._clock, self._shell.keep_alive_s)
+                    keep_alive_s = self._shell.keep_alive_s
+                    await relay_stream(exchange, sent, ending, sink, headers, listener, self._clock, keep_alive_s)
                 else:
-                    await relay_whole(exchange, sent, ending, sink, headers)
+                    await relay_whole(exchange, sent, ending, sink, headers, listener)
             finally:
                 sent.answer.abort()
         except AttemptFailed as failure:

@@ -4,8 +4,9 @@ Rules enforced:
 1. No byte goes to the client, comments included, before an attempt has answered 200 and its intent is durable.
 2. A stream that broke off ends in an error event, never in `[DONE]`; its outcome is `partial`. So does one that the
    gateway itself ends, since it stops.
-3. While a started stream waits, comments keep the client's read timeout from firing.
-4. The answer to a masked payload, and no other, gets its values back.
+3. An answer that must be known when it comes back is remembered before its end is told; one that is cut, all the same.
+4. While a started stream waits, comments keep the client's read timeout from firing.
+5. The answer to a masked payload, and no other, gets its values back.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from douane.gateway.answer_headers import PARTLY_UNMASKED
 from douane.gateway.dispatch import Sent
 from douane.gateway.ending import Ending
 from douane.gateway.exchange import Exchange
+from douane.gateway.memory import Listener
 from douane.ports import Clock
 from douane.wire.call import Fault, Usage
 from douane.wire.error_body import stream_error_event
@@ -98,7 +100,9 @@ def failure_of(fault: Fault, deployment: Deployment) -> AttemptFailed:
     )
 
 
-async def relay_whole(exchange: Exchange, sent: Sent, ending: Ending, sink: Sink, headers: Headers) -> None:
+async def relay_whole(
+    exchange: Exchange, sent: Sent, ending: Ending, sink: Sink, headers: Headers, listener: Listener | None
+) -> None:
     """Relay an answer in one piece; AttemptFailed where it is none. Nothing reached the client then."""
     answer = sent.answer
     if answer.status != 200:
@@ -117,6 +121,8 @@ async def relay_whole(exchange: Exchange, sent: Sent, ending: Ending, sink: Sink
     if sent.masked is not None and sent.ask.endpoint != "embeddings":
         payload, partial = unmask_answer(payload, sent.masked.unmasking)
         headers = (*headers, PARTLY_UNMASKED) if partial else headers
+    if listener is not None:
+        await listener.whole(payload)
     await sent.durable
     ending.answer_bytes = len(payload)
     ending.status = 200
@@ -133,7 +139,14 @@ async def _refused(sent: Sent, ending: Ending) -> AttemptFailed:
 
 
 async def relay_stream(
-    exchange: Exchange, sent: Sent, ending: Ending, sink: Sink, headers: Headers, clock: Clock, keep_alive_s: float
+    exchange: Exchange,
+    sent: Sent,
+    ending: Ending,
+    sink: Sink,
+    headers: Headers,
+    listener: Listener | None,
+    clock: Clock,
+    keep_alive_s: float,
 ) -> None:
     """Relay a stream; AttemptFailed where it broke before a byte of it reached the client."""
     if sent.answer.status != 200:
@@ -142,7 +155,7 @@ async def relay_stream(
     unmask = StreamUnmasker(sent.masked.unmasking).feed if sent.masked is not None else None
     out = _StreamOut(sent, sink, headers, ending, keep_alive_s)
     try:
-        await _pump(sent, stream, unmask, out, ending, clock)
+        await _pump(sent, stream, unmask, out, ending, listener, clock)
         ending.state, ending.status = "complete", 200
         await sink.end()
         sent.answer.let_go()
@@ -159,31 +172,45 @@ async def relay_stream(
     finally:
         out.close()
         sent.answer.abort()
+        if listener is not None and out.opened:
+            listener.cut()
         _count(exchange, ending, stream.usage, stream.output_pieces, opened=out.opened)
 
 
 async def _pump(
-    sent: Sent, stream: StreamRelay, unmask: Rewrite | None, out: _StreamOut, ending: Ending, clock: Clock
+    sent: Sent,
+    stream: StreamRelay,
+    unmask: Rewrite | None,
+    out: _StreamOut,
+    ending: Ending,
+    listener: Listener | None,
+    clock: Clock,
 ) -> None:
     """Pass a stream on to its end; AttemptFailed where it has none, UpstreamFailed where the connection broke."""
     held = b""
     while not stream.ended:
         data = await sent.answer.chunk()
         piece = stream.feed(data) if data else b""
-        if not data or stream.ended:
+        is_last = not data or stream.ended
+        if is_last:
             piece += stream.finish()
         if unmask is not None and piece:
             piece = unmask(piece)
         if stream.fault is not None:
             raise failure_of(stream.fault, ending.deployment)
-        if (not data or stream.ended) and not stream.complete:
+        if is_last and not stream.complete:
             raise _truncated(ending)
         # What says nothing yet is held: another deployment could still answer. Not without bound.
         if piece and (stream.started or out.opened or len(held) + len(piece) > _MAX_HELD_BYTES):
             if ending.first_byte_us is None:
                 ending.first_byte_us = int((clock.monotonic_s() - ending.started_s) * 1_000_000)
-            await out.write(held + piece if held else piece)
+            told = held + piece if held else piece
             held = b""
+            if listener is not None:
+                listener.hear(told)
+                if is_last:
+                    await listener.end()
+            await out.write(told)
         else:
             held += piece
         if not data:

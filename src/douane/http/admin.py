@@ -1,4 +1,4 @@
-"""The admin API, `/admin/v1`: reload, status, keys, blocks. It checks who asks and what, and delegates the doing.
+"""The admin API, `/admin/v1`: reload, status, keys, blocks, conversations. It checks who asks what; others do it.
 
 Rules enforced:
 1. Nothing under `/admin/` is answered, not even that a path does not exist, before the caller is known as an admin.
@@ -44,6 +44,7 @@ class AdminActions:
     block: Callable[[str, str], Awaitable[Answer]]
     unblock: Callable[[str], Awaitable[Answer]]
     erase_values: Callable[[str | None, str | None], Awaitable[Answer]]
+    forget_conversations: Callable[[str], Awaitable[Answer]]
 
 
 def admin_app(
@@ -61,6 +62,7 @@ def admin_app(
         Route("/admin/v1/keys/{name}", api.revoke_key, methods=["DELETE"]),
         Route("/admin/v1/deployments/{name}/block", api.block, methods=["POST", "DELETE"]),
         Route("/admin/v1/vault/erase", api.erase_values, methods=["POST"]),
+        Route("/admin/v1/conversations", api.conversations, methods=["DELETE"]),
         *others,
     ]
 
@@ -99,6 +101,17 @@ class _Api:
     async def erase_values(self, request: Request) -> Response:
         wanted = read(Erasure, await request.body())
         return _json(200, await self._actions.erase_values(wanted.owner, wanted.subject))
+
+    async def conversations(self, request: Request) -> Response:
+        owners = request.query_params.getlist("owner")
+        if len(owners) != 1 or not owners[0] or len(request.query_params) != 1:
+            raise InvalidRequest(
+                "The query does not name one owner.",
+                "Send `?owner=NAME`, the owner of keys; `GET /admin/v1/keys` shows those of the store.",
+                rule="Whose conversations are forgotten is said.",
+                param="owner",
+            )
+        return _json(200, await self._actions.forget_conversations(owners[0]))
 
 
 class _Gate:

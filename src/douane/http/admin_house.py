@@ -32,6 +32,7 @@ def admin_of(house: House) -> ASGIApp:
         block=doings.block,
         unblock=doings.unblock,
         erase_values=doings.erase_values,
+        forget_conversations=doings.forget_conversations,
     )
     return admin_app(actions, doings.authorise, fresh_request_id)
 
@@ -132,6 +133,11 @@ class _Doings:
 
     async def erase_values(self, owner: str | None, subject: str | None) -> Mapping[str, Any]:
         return await vault_erase.erase(self._house.vault, owner, subject)
+
+    async def forget_conversations(self, owner: str) -> Mapping[str, Any]:
+        count = await self._house.conversations.forget(owner)
+        self._house.telemetry.note("conversations_forgotten", count=count)
+        return {"owner": owner, "forgotten": count}
 
 
 def _no_deployment() -> NotFound:

@@ -1,17 +1,18 @@
-"""Findings, declarations and floors make a label (laws 2 and 3).
+"""Findings, declarations, floors and what a conversation held make a label (laws 2 and 3).
 
 Rules enforced:
 1. The label is the join of the declaration, the key's floor and what each finding is mapped to: it only rises.
 2. A layer that failed, or findings that were cut, count as unread: at least `policy.unknown`.
 3. A finding whose type the policy does not map counts as unknown, not as nothing.
-4. Reasons name types, counts and places told in words of the API; never a value, never a key of the caller's own.
+4. What a conversation was before counts where it raises; turns that a required layer did not read are unread.
+5. Reasons name types, counts and places told in words of the API; never a value, never a key of the caller's own.
 
 Which findings there are is decided in `douane.detect`; where the label may go, in `clearance`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from douane.core.api_words import public_place
@@ -40,6 +41,13 @@ class Classified:
         self._causes = causes
         self._findings = findings
         self._reasons: tuple[Reason, ...] | None = None
+
+    def raised(self, causes: Sequence[_Cause]) -> Classified:
+        """Return this with further causes."""
+        label = self.label
+        for cause in causes:
+            label = label | cause.label
+        return Classified(label, [*self._causes, *causes], self._findings)
 
     @property
     def codes(self) -> tuple[str, ...]:
@@ -90,6 +98,19 @@ def classify(
         causes.append(_cut(unknown))
     causes += [_failed(failure, unknown) for failure in inspection.failed]
     return _joined(causes, findings)
+
+
+def going_on(now: Classified, earlier: Label, unread: Collection[str], unknown: Label) -> Classified:
+    """Add what the conversation was before, where that raises the label.
+
+    `earlier` is the label of its other turns, `unread` names the layers that did not read all of them.
+    """
+    causes = []
+    if not earlier <= now.label:
+        causes.append(_earlier(earlier))
+    if unread and not unknown <= now.label | earlier:
+        causes.append(_earlier_unread(unread, unknown))
+    return now.raised(causes) if causes else now
 
 
 def _joined(causes: list[_Cause], findings: Sequence[Finding] = ()) -> Classified:
@@ -213,6 +234,27 @@ def _failed(failure: Failure, unknown: Label) -> _Cause:
         "What a layer did not read counts as policy.unknown.",
         f"Layer {failure.layer} did not finish ({failure.cause}): `{unknown}`.",
         "Try again; if it goes on, look at the gateway's load, or send less at once.",
+    )
+    return _Cause(unknown, reason.code, reason)
+
+
+def _earlier(label: Label) -> _Cause:
+    reason = Reason(
+        "conversation",
+        "A conversation keeps the highest label that it has had.",
+        f"Earlier turns of this conversation were `{label}`.",
+        "Begin a new conversation: without this one's id, and without its answers.",
+    )
+    return _Cause(label, reason.code, reason)
+
+
+def _earlier_unread(layers: Collection[str], unknown: Label) -> _Cause:
+    missing = ", ".join(f"`{layer}`" for layer in sorted(layers))
+    reason = Reason(
+        "conversation",
+        "What a layer did not read counts as policy.unknown.",
+        f"Earlier turns of this conversation stayed on the premises, and {missing} did not read them: `{unknown}`.",
+        "Begin a new conversation: without this one's id, and without its answers.",
     )
     return _Cause(unknown, reason.code, reason)
 
