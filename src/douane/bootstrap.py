@@ -27,6 +27,7 @@ from douane.adapters.http1 import Http1Upstream
 from douane.adapters.inspector import ScanningInspector
 from douane.adapters.limits_memory import MemoryLimits
 from douane.adapters.memory import ConversationMemory
+from douane.adapters.shelf import FolderShelf
 from douane.adapters.snapshots import CurrentSnapshot
 from douane.adapters.store.directory import DataDirectory, database_of, existing
 from douane.adapters.store.key_book import KeyBook
@@ -108,6 +109,16 @@ def _started(facts: KindFacts) -> KindFacts:
     return replace(facts, capabilities=facts.capabilities.within(ENGINE.capabilities))
 
 
+def scanner_of(configuration: config.Configuration) -> Scanner:
+    """Return the scanner of a configuration, compiled anew only where nothing compiled is kept."""
+    return Scanner.of(configuration.detectors, shelf=_shelf())
+
+
+def _shelf() -> FolderShelf | None:
+    folder = config.cache_dir()
+    return FolderShelf(Path(folder)) if folder is not None else None
+
+
 class House:
     """Everything wired, from `open` to `close`."""
 
@@ -169,7 +180,7 @@ class House:
         exits.callback(self.keys.close)
         self.upstream = Http1Upstream()
         exits.push_async_callback(self.upstream.aclose)
-        self.inspector = ScanningInspector(self.configuration.detectors)
+        self.inspector = ScanningInspector(self.configuration.detectors, shelf=_shelf())
         exits.push_async_callback(self.inspector.aclose)
         self.conversations = await ConversationMemory.open(self.directory.path, self.clock)
         exits.push_async_callback(self.conversations.aclose)
@@ -433,7 +444,7 @@ def explain_offline(
     return explain(
         body,
         replace(snapshot, deployments=deployments),
-        Scanner.of(configuration.detectors),
+        scanner_of(configuration),
         kinds,
         SystemClock(),
         key=key,

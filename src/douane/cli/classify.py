@@ -27,10 +27,9 @@ def classify(
 
     import orjson
 
-    from douane.bootstrap import Start, configuration_of, kinds_installed
+    from douane.bootstrap import Start, configuration_of, kinds_installed, scanner_of
     from douane.cli.render import opened
     from douane.control.classify import classify_lines, classify_text
-    from douane.detect.scanner import Scanner
     from douane.errors import InvalidRequest
 
     del no_meaning  # every layer there is reads patterns; the answer's `layers` names them
@@ -41,7 +40,7 @@ def classify(
     start = Start(str(config) if config is not None else None)
     configuration = configuration_of(start, kinds_installed())
     policy = configuration.snapshot.policy
-    scanner = Scanner.of(configuration.detectors)
+    scanner = scanner_of(configuration)
     if jsonl is not None:
         unread = False
         with opened(jsonl) as lines:

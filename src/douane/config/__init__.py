@@ -5,7 +5,7 @@ an engine or a verification finds out later is put into the snapshot by the comp
 """
 
 from douane.config.data import detector_rules
-from douane.config.load import Configuration, KindTable, ServerSettings, data_dir, load, loads
+from douane.config.load import Configuration, KindTable, ServerSettings, cache_dir, data_dir, load, loads
 from douane.config.reference import json_schema, reference
 from douane.config.version import with_version
 
@@ -13,6 +13,7 @@ __all__ = [
     "Configuration",
     "KindTable",
     "ServerSettings",
+    "cache_dir",
     "data_dir",
     "detector_rules",
     "json_schema",

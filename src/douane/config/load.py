@@ -129,6 +129,19 @@ def data_dir(given: str | None, configuration: Configuration, environ: Mapping[s
     return given or environ.get("DOUANE_DATA") or configuration.server.data_dir or DEFAULT_DATA_DIR
 
 
+def cache_dir(environ: Mapping[str, str] | None = None) -> str | None:
+    """Return the folder for what can be made again: DOUANE_CACHE, else the XDG cache of the user; None without a home.
+
+    An empty DOUANE_CACHE keeps nothing.
+    """
+    environ = os.environ if environ is None else environ
+    given = environ.get("DOUANE_CACHE")
+    if given is not None:
+        return given or None
+    base = environ.get("XDG_CACHE_HOME") or (f"{environ['HOME']}/.cache" if environ.get("HOME") else "")
+    return f"{base}/douane" if base.startswith("/") else None
+
+
 def _server(given: schema.Server, base_dir: FilePath) -> ServerSettings:
     return ServerSettings(
         given.host,

@@ -15,6 +15,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from itertools import groupby
 from typing import Any, Protocol
 
@@ -97,10 +98,21 @@ class Engine(Protocol):
     def scan(self, data: bytes) -> Hits: ...
 
 
-def engine(name: str, probes: Sequence[Probe], compiled: Sequence[bytes] = ()) -> Engine:
+class Shelf(Protocol):
+    """Keeps what was compiled for later processes, by a name that tells all that it was compiled from."""
+
+    def take(self, name: str) -> tuple[bytes, ...]:
+        """Return what is kept under a name; empty where nothing is."""
+
+    def put(self, name: str, compiled: Sequence[bytes]) -> None:
+        """Keep it. Never raises."""
+
+
+def engine(name: str, probes: Sequence[Probe], compiled: Sequence[bytes] = (), shelf: Shelf | None = None) -> Engine:
     """Return the engine of that name; `auto` takes the quickest that is installed.
 
-    `compiled` is what an engine of the same name and probes told, in a process of the same installation.
+    `compiled` is what an engine of the same name and probes told, in a process of the same installation; a `shelf` may
+    hold it from an earlier one.
     """
     for candidate, present, make in (
         ("hyperscan", hyperscan is not None, HyperscanEngine),
@@ -110,7 +122,7 @@ def engine(name: str, probes: Sequence[Probe], compiled: Sequence[bytes] = ()) -
         if name == candidate and not present:
             break
         if present and name in (candidate, "auto"):
-            return make(probes, compiled)
+            return make(probes, compiled, shelf)
     raise ConfigurationError(
         f"The pattern engine `{name}` is not available here.",
         'Use "auto", or install the package: hyperscan or google-re2.',
@@ -128,10 +140,23 @@ class HyperscanEngine:
 
     name = "hyperscan"
 
-    def __init__(self, probes: Sequence[Probe], compiled: Sequence[bytes] = ()) -> None:
+    def __init__(self, probes: Sequence[Probe], compiled: Sequence[bytes] = (), shelf: Shelf | None = None) -> None:
         if compiled:
             self._databases = list(map(self._loaded, compiled))
             return
+        if shelf is None:
+            self._compile(probes)
+            return
+        name = sha256(repr(probes).encode()).hexdigest()
+        try:
+            self._databases = list(map(self._loaded, shelf.take(name)))
+        except hyperscan.error:
+            self._databases = []
+        if not self._databases:
+            self._compile(probes)
+            shelf.put(name, self.compiled)
+
+    def _compile(self, probes: Sequence[Probe]) -> None:
         numbered = [
             (number, probe, head + probe.pattern)
             for number, probe in enumerate(probes)
@@ -157,8 +182,11 @@ class HyperscanEngine:
 
     @staticmethod
     def _loaded(compiled: bytes) -> Any:
-        database = hyperscan.loadb(compiled, mode=hyperscan.HS_MODE_BLOCK)
+        database: Any = hyperscan.loadb(compiled, mode=hyperscan.HS_MODE_BLOCK)
         database.scratch = hyperscan.Scratch(database)
+        database.scan(
+            b"\x00", match_event_handler=_collect, context=defaultdict(list)
+        )  # raises on another kind of processor
         return database
 
     @property
@@ -182,7 +210,7 @@ class Re2Engine:
 
     compiled: tuple[bytes, ...] = ()
 
-    def __init__(self, probes: Sequence[Probe], _compiled: Sequence[bytes] = ()) -> None:
+    def __init__(self, probes: Sequence[Probe], _compiled: Sequence[bytes] = (), _shelf: Shelf | None = None) -> None:
         options = re2.Options()
         options.encoding = re2.Options.Encoding.LATIN1
         options.log_errors = False
@@ -211,7 +239,7 @@ class ReEngine:
 
     compiled: tuple[bytes, ...] = ()
 
-    def __init__(self, probes: Sequence[Probe], _compiled: Sequence[bytes] = ()) -> None:
+    def __init__(self, probes: Sequence[Probe], _compiled: Sequence[bytes] = (), _shelf: Shelf | None = None) -> None:
         self._probes = [
             (re.compile(b"(?=(%b))" % probe.whole, re.IGNORECASE if probe.caseless else 0), probe.once)
             for probe in probes

@@ -25,7 +25,7 @@ import stdnum
 from douane.core.finding import Finding, Findings, Inspection
 from douane.detect.combinations import Part, combinations
 from douane.detect.detector import Candidate, Detector
-from douane.detect.engine import Hits, engine
+from douane.detect.engine import Hits, Shelf, engine
 from douane.detect.overlaps import outside, spans_apart, undisputed
 from douane.detect.phones import DEFAULT_REGIONS
 from douane.detect.registered.watch import Books, Registered, Watch, find
@@ -62,6 +62,7 @@ class Scanner:
         extra: Sequence[Detector] = (),
         registered: Sequence[Registered] = (),
         compiled: Sequence[bytes] = (),
+        shelf: Shelf | None = None,
     ) -> None:
         rules = decode(rows)
         self._table = all_detectors(rules, regions, extra)
@@ -70,8 +71,9 @@ class Scanner:
         views = all_views(rules)
         probes = [probe for found in self._table for probe in found.probes]
         probes += [*COARSE, *(probe for view in views for probe in view.probes)]
-        self._engine = engine(engine_name, probes, compiled[:-1])
-        self._closer = closer = engine(engine_name, [gate for view in views for gate in view.closer], compiled[-1:])
+        self._engine = engine(engine_name, probes, compiled[:-1], shelf)
+        gates = [gate for view in views for gate in view.closer]
+        self._closer = closer = engine(engine_name, gates, compiled[-1:], shelf)
         places = {(self._table[owner].name, slot): number for number, (owner, slot) in enumerate(self._owners)}
         scans = self._engine.scan, closer.scan
         self._levels = Levels(views, rules.reports, places, gates_from, scans)
@@ -85,10 +87,12 @@ class Scanner:
         self._layers = (LAYER,)
 
     @classmethod
-    def of(cls, settings: DetectorSettings, compiled: Sequence[bytes] = ()) -> Scanner:
+    def of(cls, settings: DetectorSettings, compiled: Sequence[bytes] = (), shelf: Shelf | None = None) -> Scanner:
         """Return the scanner that a configuration asks for; `compiled` is what another one of these settings told."""
         registered = settings.registered
-        return cls(settings.rows, settings.engine, settings.regions, registered=registered, compiled=compiled)
+        return cls(
+            settings.rows, settings.engine, settings.regions, registered=registered, compiled=compiled, shelf=shelf
+        )
 
     @property
     def compiled(self) -> tuple[bytes, ...]:

@@ -11,6 +11,7 @@ import orjson
 
 from douane.adapters.inspector.child import Child, ChildFailed, worker_command
 from douane.core.finding import Failure, Inspection
+from douane.detect.engine import Shelf
 from douane.detect.scanner import LAYER, Scanner
 from douane.detect.settings import DetectorSettings
 
@@ -38,8 +39,10 @@ class ScanningInspector:
         inline_hits: int = INLINE_HITS,
         queue: int = QUEUE,
         command: Sequence[str] | None = None,
+        shelf: Shelf | None = None,
     ) -> None:
-        self._scanner = Scanner.of(settings)
+        self._shelf = shelf
+        self._scanner = Scanner.of(settings, shelf=shelf)
         self._command = tuple(command or worker_command())
         self._settings = settings
         self._child = self._child_of(settings, self._scanner)
@@ -81,7 +84,7 @@ class ScanningInspector:
         """Compile other settings beside the event loop, for `take`. Raises ConfigurationError; nothing changes."""
         if settings == self._settings:
             return self._scanner
-        return await asyncio.to_thread(Scanner.of, settings)
+        return await asyncio.to_thread(Scanner.of, settings, (), self._shelf)
 
     def take(self, settings: DetectorSettings, scanner: Scanner) -> None:
         """Put settings that were prepared in force, for every inspection that begins after this; others end as begun.
