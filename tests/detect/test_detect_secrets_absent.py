@@ -57,7 +57,7 @@ def lock_file(chance):
     packages = {
         f"node_modules/{vendor}-sdk": {
             "version": "7.0.3",
-            "resolved": f"https://registry.npmjs.org/{vendor}/-/{vendor}-7.0.3.tgz",
+            "resolved": f"https://packages.example.org/{vendor}/-/{vendor}-7.0.3.tgz",
             "integrity": "sha512-" + base64.b64encode(chance.randbytes(64)).decode(),
             "dependencies": {"minipass": "^7.1.2", "fs-minipass": "^3.0.3"},
         }
