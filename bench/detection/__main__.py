@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -69,6 +70,8 @@ def arguments(words: Sequence[str]) -> argparse.Namespace:
 def main(words: Sequence[str]) -> int:
     """Measure, tell, and write what a whole run writes."""
     asked = arguments(words)
+    if asked.open and _uncommitted():
+        raise SystemExit("Commit first: what is measured on held-out material is what the history has.")
     world = world_of(asked)
     facts = machine()
     kept_at = OUT / ("detection.json" if asked.open else "detection_dev.json")
@@ -110,6 +113,13 @@ def world_of(asked: argparse.Namespace) -> World:
         raise SystemExit("Install the peers first: bench/peers/install.sh presidio detect-secrets")
     samples = Samples(held_out=asked.open, data=data_folder(), quick=asked.quick)
     return World(samples, its if peers else None, others if peers else None, asked.quick, asked.show, asked.seed)
+
+
+def _uncommitted() -> bool:
+    """Tell whether what detects or measures differs from the last commit."""
+    argv = ["git", "status", "--porcelain", "--", "src", "bench/detection", "bench/held_out"]
+    done = subprocess.run(argv, cwd=sealing.HERE.parents[1], capture_output=True, text=True, check=True)
+    return bool(done.stdout.strip())
 
 
 def _tell(found: Found) -> None:
