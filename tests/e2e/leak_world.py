@@ -14,9 +14,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from ipaddress import ip_network
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
+from bench.disguises import TRANSFORMS
 
 from douane import config
 from douane.adapters.limits_memory import MemoryLimits
@@ -63,6 +64,49 @@ SENSITIVE: tuple[tuple[str, int, frozenset[str]], ...] = (
     ("TLP:RED\nminutes of the crisis cell", 3, frozenset()),
 )  # fmt: skip
 """Texts with the least level and compartments that they are worth."""
+
+
+class Carried(NamedTuple):
+    """Values of one type, the sentence that carries one, and what it is worth however it is written."""
+
+    type: str
+    sentence: str
+    values: tuple[str, ...]
+    level: int
+    compartments: frozenset[str] = frozenset()
+
+
+CARRIED: tuple[Carried, ...] = (
+    Carried("EMAIL", "Écris à {} avant midi", ("jean.dupont@example.fr", "anna_keller7@example.org"), 1),
+    Carried("IBAN", "Payez sur le compte {} merci", ("FR76 3000 6000 0112 3456 7890 189", "DE89370400440532013000"), 2),
+    Carried("NIR", "Sécurité sociale du salarié : {} merci", ("2 69 05 49 588 157 80", "269054958815780"), 3),
+    Carried("CARD", "My card is {}, charge it", ("4970 1020 3405 0676", "5454540021357988"), 2, frozenset({"pci"})),
+    Carried("PHONE", "Rappelle au {} ce soir", ("06 39 98 12 34", "0261911122"), 1),
+)
+UNSEEN: frozenset[tuple[str, str]] = frozenset()
+"""Ways of writing a type that nothing sees through, at most six: no promise is made for them."""
+
+
+CUT = "\x1f"
+SPLITS = ("split over parts", "split over messages", "split over turns")
+DISGUISES = ("plain", *SPLITS)
+
+
+def disguised(disguise: str, rng: random.Random) -> tuple[str, int, frozenset[str]]:
+    """Return a sensitive text in one of the disguises, and what it is worth; plain ones hold secrets and marks too.
+
+    Where it is to be split, `CUT` says where: `body_of` does it.
+    """
+    if disguise == "plain" and rng.random() < 0.5:
+        return rng.choice(SENSITIVE)
+    carried = rng.choice([one for one in CARRIED if (disguise, one.type) not in UNSEEN])
+    value = rng.choice(carried.values)
+    if disguise in SPLITS:
+        value = value[: len(value) // 2] + CUT + value[len(value) // 2 :]
+    else:
+        value = TRANSFORMS[disguise](value)
+    return carried.sentence.replace("{}", value), carried.level, carried.compartments
+
 
 PATHS = {"chat": "/v1/chat/completions", "completions": "/v1/completions", "embeddings": "/v1/embeddings"}
 SOURCES = ("text", "system prompt", "tool schema", "tool result", "header", "key floor")
@@ -226,17 +270,22 @@ def world_of(
 # --- requests ----------------------------------------------------------------------------------------------------
 
 
-def body_of(endpoint: str, source: str, text: str, *, stream: bool) -> dict[str, Any]:
-    """Return a body whose `source` holds `text`; everything else in it is public."""
+def body_of(endpoint: str, source: str, text: str, *, stream: bool, split: str = "") -> dict[str, Any]:
+    """Return a body whose `source` holds `text`, split where it is to be; everything else in it is public."""
+    pieces = text.split(CUT)
+    text = "".join(pieces)
     if endpoint == "chat":
-        return _chat(source, text, stream=stream)
+        body = _chat(source, text, stream=stream)
+        if len(pieces) > 1:
+            body["messages"] = [apart for message in body["messages"] for apart in _apart(message, text, pieces, split)]
+        return body
     field_name = "prompt" if endpoint == "completions" else "input"
     body: dict[str, Any] = {"model": "chat", field_name: PUBLIC_TEXT}
     match source:
         case "text":
-            body[field_name] = text
+            body[field_name] = text if len(pieces) == 1 else pieces
         case "system prompt":
-            body[field_name] = [text, PUBLIC_TEXT]
+            body[field_name] = [*pieces, PUBLIC_TEXT]
         case "tool schema":
             body["x_schema"] = {"properties": {text: {"type": "string"}}}
         case "tool result":
@@ -244,6 +293,18 @@ def body_of(endpoint: str, source: str, text: str, *, stream: bool) -> dict[str,
     if stream:
         body["stream"] = True
     return body
+
+
+def _apart(message: dict[str, Any], text: str, pieces: list[str], split: str) -> list[dict[str, Any]]:
+    """Return a message as one or more that say the same, its text in pieces."""
+    if message["content"] != text:
+        return [message]
+    if split == "split over parts":
+        return [{**message, "content": [{"type": "text", "text": piece} for piece in pieces]}]
+    apart = [{**message, "content": piece} for piece in pieces]
+    if split == "split over turns" and message["role"] == "user":
+        return [apart[0], {"role": "assistant", "content": "Yes?"}, *apart[1:]]
+    return apart
 
 
 def _chat(source: str, text: str, *, stream: bool) -> dict[str, Any]:

@@ -6,19 +6,24 @@ import asyncio
 import os
 import random
 from collections import Counter
+from dataclasses import replace
 
 import pytest
+from bench.disguises import TRANSFORMS
 from leak_world import (
     CALLER_FIELDS,
+    CARRIED,
+    DISGUISES,
     FAULTS,
     PATHS,
     PUBLIC_TEXT,
-    SENSITIVE,
     SOURCES,
+    UNSEEN,
     World,
     ask,
     bad,
     body_of,
+    disguised,
     good,
     oracle_permits,
     reloaded,
@@ -29,9 +34,11 @@ from leak_world import (
 from douane import config
 from douane.adapters.inspector import ScanningInspector
 from douane.core.label import Label, Level
+from douane.core.traffic.classification import classify
+from douane.detect.scanner import Scanner
 from douane.detect.settings import DetectorSettings
 
-CASES = int(os.environ.get("DOUANE_MATRIX_CASES", "50"))
+CASES = int(os.environ.get("DOUANE_MATRIX_CASES", "54"))
 CELLS = [
     (fault, endpoint, stream)
     for fault in FAULTS
@@ -39,6 +46,7 @@ CELLS = [
     for stream in ((False,) if endpoint == "embeddings" else (False, True))
 ]
 DONE: Counter[tuple[str, str, bool, str]] = Counter()
+WRITTEN: Counter[tuple[str, str, bool, str, str]] = Counter()
 SEEN: Counter[str] = Counter()
 
 
@@ -53,16 +61,24 @@ async def cell(fault: str, endpoint: str, stream: bool) -> None:
         for source in SOURCES:
             for number in range(CASES):
                 rng = random.Random(f"{fault}/{endpoint}/{stream}/{source}/{number}")
-                await case(fault, endpoint, stream, source, inspector, rng)
+                disguise = DISGUISES[number % len(DISGUISES)]
+                await case(fault, endpoint, stream, source, disguise, inspector, rng)
                 DONE[fault, endpoint, stream, source] += 1
+                WRITTEN[fault, endpoint, stream, source, disguise] += 1
     finally:
         await inspector.aclose()
 
 
 async def case(
-    fault: str, endpoint: str, stream: bool, source: str, inspector: ScanningInspector, rng: random.Random
+    fault: str,
+    endpoint: str,
+    stream: bool,
+    source: str,
+    disguise: str,
+    inspector: ScanningInspector,
+    rng: random.Random,
 ) -> None:
-    text, level, compartments = rng.choice(SENSITIVE)
+    text, level, compartments = disguised(disguise, rng)
     snapshot = topology(rng)
     headers: dict[str, str] = {}
     floor = None
@@ -72,7 +88,8 @@ async def case(
         floor = Label(Level(level), compartments)
     world = world_of(snapshot, inspector, rng, floor)
     world.worth = (level, compartments)
-    body = body_of(endpoint, source, text if source not in ("header", "key floor") else PUBLIC_TEXT, stream=stream)
+    said = text if source not in ("header", "key floor") else PUBLIC_TEXT
+    body = body_of(endpoint, source, said, stream=stream, split=disguise)
     if fault == "fallback named by the caller":
         body |= rng.choice(CALLER_FIELDS)
     script(world, fault, endpoint, stream, rng)
@@ -131,6 +148,7 @@ def test_the_matrix_was_filled_and_could_have_failed(capsys: pytest.CaptureFixtu
     least = min(DONE.values())
     with capsys.disabled():
         print(f"\nleak matrix: {sum(DONE.values())} cases in {len(DONE)} cells, at least {least} in each; {dict(SEEN)}")
+        print(f"  by disguise {len(WRITTEN)} cells, at least {min(WRITTEN.values())} in each")
         for fault in FAULTS:
             row = {f"{e}{'/stream' if s else ''}": sum(DONE[fault, e, s, src] for src in SOURCES)
                    for f, e, s in CELLS if f == fault}  # fmt: skip
@@ -139,6 +157,25 @@ def test_the_matrix_was_filled_and_could_have_failed(capsys: pytest.CaptureFixtu
     assert least >= CASES
     assert SEEN["with an attempt"] > SEEN["requests"] // 3, "most requests are to be tried somewhere"
     assert SEEN["status 200"] > 0
+
+
+@pytest.mark.parametrize("disguise", [one for one in DISGUISES if one in TRANSFORMS])
+def test_a_disguise_lowers_no_label(disguise: str) -> None:
+    """Says which way of writing which value is not seen; the matrix above says only that something leaked."""
+    scanner = Scanner.of(DetectorSettings(config.detector_rules()))
+    policy = replace(topology(random.Random(1)).policy, layers=frozenset())
+    low = []
+    for carried in CARRIED:
+        for value in carried.values:
+            text = carried.sentence.replace("{}", TRANSFORMS[disguise](value))
+            label = classify(scanner.scan({"input": text}), policy).label
+            if int(label.level) < carried.level and (disguise, carried.type) not in UNSEEN:
+                low.append((carried.type, text))
+    assert low == []
+
+
+def test_no_more_than_six_ways_of_writing_a_type_go_unseen() -> None:
+    assert len(UNSEEN) <= 6
 
 
 def test_public_text_does_reach_the_cloud() -> None:
