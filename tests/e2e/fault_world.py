@@ -38,14 +38,15 @@ def scan(self, value, owner):
 Scanner.scan = scan
 worker.serve(sys.stdin.buffer, sys.stdout.buffer)
 """
+# None of them leaves a child of its own behind, which would keep the pipe open that asyncio waits for.
 COMMANDS: dict[str, tuple[str, ...]] = {
     "a child that stalls": ("sleep", "60"),
     "a child that dies at once": ("true",),
-    "a child killed while it reads": ("sh", "-c", "head -c 64 > /dev/null; kill -9 $$"),
-    "a child that babbles": ("sh", "-c", "printf '????hello'; cat > /dev/null"),
-    "a child that answers another thing": ("sh", "-c", "printf '\\000\\000\\000\\002{}'; cat > /dev/null"),
+    "a child killed while it reads": ("bash", "-c", "read -n 64; kill -9 $$"),
+    "a child that babbles": ("sh", "-c", "printf '????hello'; exec cat > /dev/null"),
+    "a child that answers another thing": ("sh", "-c", "printf '\\000\\000\\000\\002{}'; exec cat > /dev/null"),
     "a child that stops within its answer": ("sh", "-c", "printf '\\000\\000\\001\\000{'"),
-    "a child that answers too much": ("sh", "-c", "printf '\\177\\377\\377\\377'; cat > /dev/null"),
+    "a child that answers too much": ("sh", "-c", "printf '\\177\\377\\377\\377'; exec cat > /dev/null"),
     "no such program": ("/nonexistent/worker",),
 }
 
@@ -208,6 +209,10 @@ BODIES: dict[str, Callable[[random.Random, str], Any]] = {
     "a key twice, or JSON cut off": _two_names,
 }
 KINDS = (*INSPECTORS, *BODIES)
+SLOW = frozenset(
+    {"a detector raises in the child", "an over-long text", "a hundred thousand findings", "many leaves"}
+)
+"""Kinds that start the real child, or fill it: they happen a tenth as often."""
 
 
 def body_of(kind: str, rng: random.Random) -> Any:
