@@ -83,13 +83,13 @@ CARRIED: tuple[Carried, ...] = (
     Carried("CARD", "My card is {}, charge it", ("4970 1020 3405 0676", "5454540021357988"), 2, frozenset({"pci"})),
     Carried("PHONE", "Rappelle au {} ce soir", ("06 39 98 12 34", "0261911122"), 1),
 )
-UNSEEN: frozenset[tuple[str, str]] = frozenset()
+UNSEEN: frozenset[tuple[str, str]] = frozenset({("reversed", "NIR")})
 """Ways of writing a type that nothing sees through, at most six: no promise is made for them."""
 
 
 CUT = "\x1f"
 SPLITS = ("split over parts", "split over messages", "split over turns")
-DISGUISES = ("plain", *SPLITS)
+DISGUISES = (*TRANSFORMS, *SPLITS)
 
 
 def disguised(disguise: str, rng: random.Random) -> tuple[str, int, frozenset[str]]:

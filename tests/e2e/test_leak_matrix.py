@@ -38,7 +38,7 @@ from douane.core.traffic.classification import classify
 from douane.detect.scanner import Scanner
 from douane.detect.settings import DetectorSettings
 
-CASES = int(os.environ.get("DOUANE_MATRIX_CASES", "54"))
+CASES = int(os.environ.get("DOUANE_MATRIX_CASES", "27"))
 CELLS = [
     (fault, endpoint, stream)
     for fault in FAULTS
@@ -159,7 +159,7 @@ def test_the_matrix_was_filled_and_could_have_failed(capsys: pytest.CaptureFixtu
     assert SEEN["status 200"] > 0
 
 
-@pytest.mark.parametrize("disguise", [one for one in DISGUISES if one in TRANSFORMS])
+@pytest.mark.parametrize("disguise", TRANSFORMS)
 def test_a_disguise_lowers_no_label(disguise: str) -> None:
     """Says which way of writing which value is not seen; the matrix above says only that something leaked."""
     scanner = Scanner.of(DetectorSettings(config.detector_rules()))
