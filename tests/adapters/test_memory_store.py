@@ -230,7 +230,7 @@ class BookMachine(RuleBasedStateMachine):
     NAMES = st.tuples(st.sampled_from(list(NameKind)), st.sampled_from("1234"))
     OWNERS = st.sampled_from(["one", "two"])
     MARKS = st.builds(
-        lambda level, words, layers, masked: Mark(Label(level, frozenset(words)), frozenset(layers), Label(masked), frozenset(layers)),
+        lambda level, words, layers, masked: Mark(Label(level, frozenset(words)), frozenset(layers), Label(masked), frozenset(layers), frozenset(words)),
         st.sampled_from(Level), st.sets(st.sampled_from(["pci", "health"])), st.sets(st.sampled_from(["a", "b"])),
         st.sampled_from(Level),
     )  # fmt: skip

@@ -321,6 +321,40 @@ def test_without_a_vault_nothing_is_masked(inspector: Inspector) -> None:
     assert not sent(built)
 
 
+def turns(built: World, *texts: str) -> list[str]:
+    """Return which zones the turns of one conversation went to, each without the earlier ones."""
+    return [run(built, body_of("chat", "text", text, stream=False), TALK).headers["x-douane-zone"] for text in texts]
+
+
+def test_a_conversation_that_could_be_masked_goes_on_where_it_was(inspector: Inspector) -> None:
+    built = world(inspector)
+    assert turns(built, TEXT, "And in short?", TEXT) == ["cloud"] * 3
+    assert not built.leaks
+
+
+def test_a_conversation_that_could_not_be_masked_stays_at_home(inspector: Inspector) -> None:
+    """Else who adds an IBAN to a paraphrase of it would have it sent."""
+    built = world(inspector, masking_zones(mask=frozenset({"IBAN"})))
+    assert turns(built, "card 4111 1111 1111 1111", "And in short?", f"pay {IBAN}") == ["home"] * 3
+    assert not sent(built)
+
+
+def test_what_one_zone_may_mask_clears_nothing_for_another(inspector: Inspector) -> None:
+    snapshot = masking_zones()
+    fewer = replace(snapshot.zones["cloud"], name="fewer", mask=frozenset({"IBAN"}))
+    less = replace(snapshot.deployments["cloud-0"], name="fewer-0", zone="fewer")
+    routes = {"chat": Route("chat", ("cloud-0", "home-0")), "other": Route("other", ("fewer-0", "home-0"))}
+    snapshot = replace(
+        snapshot, zones={**snapshot.zones, "fewer": fewer}, routes=routes,
+        deployments={**snapshot.deployments, "fewer-0": less},
+    )  # fmt: skip
+    built = world(inspector, snapshot)
+    assert turns(built, "write to jean@example.org, card 4111 1111 1111 1111") == ["cloud"]
+    sink = run(built, {**body_of("chat", "text", f"pay {IBAN}", stream=False), "model": "other"}, TALK)
+    assert sink.headers["x-douane-zone"] == "home"
+    assert not sent(built, "fewer-0")
+
+
 class BrokenVault:
     """A vault on a disk that is full."""
 

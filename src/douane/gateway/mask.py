@@ -92,7 +92,9 @@ class Masker:
             floor=exchange.key.floor,
             owner=exchange.key.owner,
         )
-        return form._replace(label=form.label | exchange.masked_floor.get(zone.name, PUBLIC) | masked_before(exchange))
+        return form._replace(
+            label=form.label | exchange.masked_floor.get(zone.name, PUBLIC) | masked_before(exchange, zone)
+        )
 
 
 def _zones(exchange: Exchange) -> list[Zone]:

@@ -16,8 +16,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Iterator, Sequence
 from typing import Final
 
-from douane.core.label import PUBLIC, Label, join
+from douane.core.label import PUBLIC, Label
 from douane.core.traffic.conversation import Gathered, Mark, NameKind, beginnings, spoken
+from douane.core.zone import Zone
 from douane.gateway.exchange import Exchange
 from douane.ports import Conversations
 from douane.wire.turns import (
@@ -100,21 +101,27 @@ class Memory:
                     yield self._conversations.name(owner, kind, word)
 
 
-def masked_before(exchange: Exchange) -> Label:
-    """Return the label of what zones that mask could get of the conversation: a masked form is at least that."""
+def masked_before(exchange: Exchange, zone: Zone) -> Label:
+    """Return the label of what a zone that masks could get of the conversation: a masked form is at least that.
+
+    Where earlier turns were masked by types that this zone may not mask, it is the label that they had unmasked.
+    """
     earlier, policy = exchange.earlier, exchange.snapshot.policy
     if earlier is None:
         return PUBLIC
-    return earlier.masked if policy.layers <= earlier.masked_layers else earlier.masked | policy.unknown
+    label, layers = earlier.masked, earlier.masked_layers
+    if not zone.may_mask(earlier.masked_types):
+        label, layers = earlier.label, earlier.layers
+    return label if policy.layers <= layers else label | policy.unknown
 
 
 def _mark_of(exchange: Exchange) -> Mark:
-    """Return the mark of a turn. Of several masked forms, each made for other zones, the highest counts."""
+    """Return the mark of a turn. Of several masked forms the lowest counts: it holds for who may mask as much."""
     layers, forms = frozenset(exchange.layers), [payload.form for payload in exchange.masked.values()]
     if not forms:
         return Mark(exchange.label, layers, exchange.own_label, layers)
-    masked_layers = frozenset.intersection(*[frozenset(form.layers) for form in forms])
-    return Mark(exchange.label, layers, join(form.label for form in forms), masked_layers)
+    lowest = min(forms, key=lambda form: (form.label.level, len(form.label.compartments), len(form.types)))
+    return Mark(exchange.label, layers, lowest.label, frozenset(lowest.layers), lowest.types)
 
 
 class Listener:

@@ -23,11 +23,11 @@ from douane.core.traffic.conversation import Mark
 from douane.errors import StoreFailed
 
 KEY_BYTES: Final = 32
-SCHEMA: Final = 1
+SCHEMA: Final = 2
 _TABLES: Final = (
     "create table conversations (number integer primary key, owner text not null, rank integer not null,"
     " label text not null, layers text not null, masked text not null, masked_layers text not null,"
-    " seen_s integer not null)",
+    " seen_s integer not null, masked_types text not null default '')",
     "create table names (name blob primary key, conversation integer not null) without rowid",
     f"pragma user_version={SCHEMA}",
 )
@@ -95,6 +95,12 @@ class MemoryFile:
         version = self._connection.execute("pragma user_version").fetchone()[0]
         if version == SCHEMA:
             return
+        if version == 1:
+            self._connection.execute("begin immediate")
+            self._connection.execute("alter table conversations add column masked_types text not null default ''")
+            self._connection.execute(f"pragma user_version={SCHEMA}")
+            self._connection.execute("commit")
+            return
         if version != 0:
             raise StoreFailed(
                 f"The file `memory.db` has schema {version}; this version knows {SCHEMA}.",
@@ -114,14 +120,15 @@ class MemoryFile:
             with closing(self._connection.execute("select name, conversation from names")) as rows:
                 for name, number in rows:
                     names.setdefault(number, []).append(name)
-            columns = "number, owner, rank, label, layers, masked, masked_layers, seen_s"
+            columns = "number, owner, rank, label, layers, masked, masked_layers, seen_s, masked_types"
             query = f"select {columns} from conversations order by seen_s, number"
             marks: dict[Mark, Mark] = {}
             with closing(self._connection.execute(query)) as rows:
-                for number, owner, rank, label, layers, masked, masked_layers, seen_s in rows:
+                for number, owner, rank, label, layers, masked, masked_layers, seen_s, masked_types in rows:
                     if number not in names:
                         continue
-                    mark = Mark(_label(label), _words(layers), _label(masked), _words(masked_layers))
+                    of_masked = _label(masked), _words(masked_layers), _words(masked_types)
+                    mark = Mark(_label(label), _words(layers), *of_masked)
                     found = Conversation(number, owner, marks.setdefault(mark, mark), rank, seen_s)
                     found.names = names[number]
                     yield found
@@ -146,7 +153,7 @@ class MemoryFile:
                 connection.executemany("delete from names where name=?", rows.lost_names)
                 connection.executemany("delete from conversations where number=?", rows.lost_conversations)
                 connection.executemany(
-                    "insert or replace into conversations values (?, ?, ?, ?, ?, ?, ?, ?)", rows.conversations
+                    "insert or replace into conversations values (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows.conversations
                 )
                 connection.executemany("insert or replace into names values (?, ?)", rows.names)
                 connection.execute("commit")
@@ -179,6 +186,7 @@ class Rows:
                 _written(one.mark.masked),
                 ",".join(sorted(one.mark.masked_layers)),
                 one.seen_s,
+                ",".join(sorted(one.mark.masked_types)),
             )
             for one in changes.conversations.values()
             if one is not None

@@ -40,14 +40,15 @@ class NameKind(bytes, Enum):
 class Mark(NamedTuple):
     """The highest label that a conversation has had, and the layers that its label counts for every turn.
 
-    `masked` and `masked_layers` are the same of what zones could get of it that mask: of a turn's masked forms, or of
-    the turn itself where it has none.
+    `masked` and `masked_layers` are the same of what zones could get of it that mask: of a turn's masked form, or of
+    the turn itself where it has none. That holds for zones that may mask all of `masked_types`.
     """
 
     label: Label
     layers: frozenset[str]
     masked: Label
     masked_layers: frozenset[str]
+    masked_types: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, label: Label, layers: Iterable[str]) -> Mark:
@@ -64,6 +65,7 @@ class Mark(NamedTuple):
             self.layers & other.layers,
             self.masked | other.masked,
             self.masked_layers & other.masked_layers,
+            self.masked_types | other.masked_types,
         )
 
 
