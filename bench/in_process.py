@@ -32,7 +32,7 @@ from bench.measure import OUT
 from douane.adapters.http1.connection import Connection as UpstreamConnection
 from douane.adapters.http1.pool import Pool
 from douane.adapters.http1.upstream import Http1Upstream
-from douane.adapters.inspector import ScanningInspector
+from douane.adapters.inspector.inspector import ScanningInspector
 from douane.bootstrap import House, Start
 from douane.detect.engine import HyperscanEngine
 from douane.gateway import pipeline

@@ -11,7 +11,7 @@ compile() {
     --no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options "$@"
 }
 
-compile "$@" --extra engine --output-file requirements/base.txt pyproject.toml
+compile "$@" --extra engine --extra meaning --output-file requirements/base.txt pyproject.toml
 compile "$@" --output-file requirements/build.txt requirements/build.in
 compile "$@" --output-file requirements/dev.txt requirements/dev.in
 sed -i "1i # Made by scripts/lock.sh; do not edit." requirements/base.txt requirements/build.txt requirements/dev.txt

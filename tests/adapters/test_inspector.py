@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import pytest
 import uvloop
 
-from douane.adapters.inspector import ScanningInspector
+from douane.adapters.inspector.inspector import ScanningInspector
 from douane.config import detector_rules
 from douane.core.finding import Failure, Inspection
 from douane.detect.registered.names import dictionary, words_of
@@ -100,7 +100,7 @@ def test_a_late_child_is_killed_and_the_next_one_is_fresh(loop):
             for _ in range(2):
                 failure = await reader.inspect(BODY, LARGE)
                 assert (type(failure), failure.cause) == (Failure, "late")
-                assert reader._child.pid is None
+                assert reader._pool.pids == ()
 
     run(loop, scene)
 
@@ -113,7 +113,7 @@ def test_a_child_that_dies_or_talks_nonsense_is_a_failure(command, cause):
         async with reading(command=command) as reader:
             failure = await reader.inspect(BODY, LARGE)
             assert (type(failure), failure.cause) == (Failure, cause)
-            assert reader._child.pid is None
+            assert reader._pool.pids == ()
 
     run(None, scene)
 
@@ -134,8 +134,8 @@ def test_a_child_that_died_at_rest_is_replaced_before_anybody_notices(loop):
         async with reading() as reader:
             first = await reader.inspect(BODY, LARGE)
             assert isinstance(first, Inspection)
-            os.kill(reader._child.pid, 9)
-            await reader._child._process.wait()
+            os.kill(reader._pool.pids[0], 9)
+            await reader._pool._children[0]._process.wait()
             assert await reader.inspect(BODY, LARGE) == first
 
     run(loop, scene)
@@ -146,7 +146,7 @@ def test_a_child_whose_death_is_not_known_yet_costs_one_failure_at_most(loop):
     async def scene():
         async with reading() as reader:
             first = await reader.inspect(BODY, LARGE)
-            os.kill(reader._child.pid, 9)
+            os.kill(reader._pool.pids[0], 9)
             assert isinstance(await reader.inspect(BODY, LARGE), Failure | Inspection)
             assert await reader.inspect(BODY, LARGE) == first
 
@@ -158,7 +158,7 @@ def test_a_pipe_that_closed_is_a_failure_and_not_a_fault(loop):
     async def scene():
         async with reading() as reader:
             first = await reader.inspect(BODY, LARGE)
-            reader._child._process.stdin.close()
+            reader._pool._children[0]._process.stdin.close()
             assert isinstance(await reader.inspect(BODY, LARGE), Failure)
             assert await reader.inspect(BODY, LARGE) == first
 
@@ -195,9 +195,9 @@ def test_closing_ends_the_child_and_what_waits_for_it():
     async def scene():
         reader = inspector(command=HANGS)
         waiting = asyncio.ensure_future(reader.inspect(BODY, LARGE))
-        while reader._child.pid is None:  # noqa: ASYNC110 - the process has no event of its own
+        while not reader._pool.pids:  # noqa: ASYNC110 - the process has no event of its own
             await asyncio.sleep(0)
-        process = reader._child._process
+        process = reader._pool._children[0]._process
         await reader.aclose()
         await process.wait()
         with pytest.raises(asyncio.CancelledError):
@@ -259,9 +259,9 @@ def test_what_is_being_read_when_the_settings_change_ends_as_it_began():
     async def scene():
         async with reading() as reader:
             running = asyncio.ensure_future(reader.inspect(BODY, LARGE))
-            while reader._child.pid is None:  # noqa: ASYNC110 - the process has no event of its own
+            while not reader._pool.pids:  # noqa: ASYNC110 - the process has no event of its own
                 await asyncio.sleep(0)
-            process, before = reader._child._process, reader.detectors
+            process, before = reader._pool._children[0]._process, reader.detectors
             await put_in_force(reader, DetectorSettings(detector_rules(), regions=("GB",)))
             inspection = await running
             assert isinstance(inspection, Inspection)
@@ -275,10 +275,10 @@ def test_equal_settings_keep_the_child_that_runs():
     async def scene():
         async with reading() as reader:
             await reader.inspect(BODY, LARGE)
-            pid = reader._child.pid
+            pids = reader._pool.pids
             await put_in_force(reader, DetectorSettings(detector_rules()))
             await reader.inspect(BODY, LARGE)
-            assert reader._child.pid == pid
+            assert reader._pool.pids == pids
 
     run(None, scene)
 

@@ -18,7 +18,7 @@ import orjson
 from leak_world import PUBLIC_TEXT, SENSITIVE
 
 from douane import config
-from douane.adapters.inspector import ScanningInspector
+from douane.adapters.inspector.inspector import ScanningInspector
 from douane.core.finding import Failure, Inspection
 from douane.core.label import Level
 from douane.detect.settings import DetectorSettings

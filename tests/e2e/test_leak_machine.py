@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from leak_world import FAULTS, PATHS, SENSITIVE, SOURCES, ask, bad, body_of, good, reloaded, topology, world_of
 
 from douane import config
-from douane.adapters.inspector import ScanningInspector
+from douane.adapters.inspector.inspector import ScanningInspector
 from douane.core.label import Label, Level
 from douane.core.traffic.clearance import Revocations
 from douane.detect.settings import DetectorSettings

@@ -32,7 +32,7 @@ from leak_world import (
 )
 
 from douane import config
-from douane.adapters.inspector import ScanningInspector
+from douane.adapters.inspector.inspector import ScanningInspector
 from douane.core.label import Label, Level
 from douane.core.traffic.classification import classify
 from douane.detect.scanner import Scanner

@@ -17,7 +17,7 @@ def classify(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, also on a terminal.")] = False,
     no_meaning: Annotated[
-        bool, typer.Option("--no-meaning", help="Stop before the layer that reads for meaning.")
+        bool, typer.Option("--no-meaning", help="Stop before the layer that embeds what it reads for its meaning.")
     ] = False,
     config: Annotated[Path | None, typer.Option(help="The configuration whose policy counts.")] = None,
     owner: Annotated[str, typer.Option(help="Whose request it would be: an owner of keys; nobody's without.")] = "",
@@ -28,11 +28,11 @@ def classify(
     import orjson
 
     from douane.bootstrap import Start, configuration_of, kinds_installed, scanner_of
+    from douane.cli.meaning import understand_with
     from douane.cli.render import opened
     from douane.control.classify import classify_lines, classify_text
     from douane.errors import InvalidRequest
 
-    del no_meaning  # every layer there is reads patterns; the answer's `layers` names them
     if file is not None and jsonl is not None:
         raise InvalidRequest(
             "There are two inputs, FILE and --jsonl.", "Give one of them.", rule="One input is read.", param="--jsonl"
@@ -41,16 +41,19 @@ def classify(
     configuration = configuration_of(start, kinds_installed())
     policy = configuration.snapshot.policy
     scanner = scanner_of(configuration)
+    layers = configuration.detectors.meaning.layers
+    understand = understand_with([name for name in layers if not (no_meaning and name == "meaning")])
     if jsonl is not None:
         unread = False
         with opened(jsonl) as lines:
-            for answer in classify_lines(lines, scanner, policy, owner=owner):
+            for answer in classify_lines(lines, scanner, policy, owner=owner, understand=understand):
                 sys.stdout.buffer.write(orjson.dumps(answer) + b"\n")
                 unread = unread or "error" in answer
         sys.stdout.buffer.flush()
         raise typer.Exit(2 if unread else 0)
     with opened(file) as source:
-        found = classify_text(source.read(), scanner, policy, owner=owner, id=str(file) if file is not None else None)
+        name = str(file) if file is not None else None
+        found = classify_text(source.read(), scanner, policy, owner=owner, id=name, understand=understand)
     if as_json or not sys.stdout.isatty():
         print(orjson.dumps(found, option=orjson.OPT_INDENT_2).decode())
     else:

@@ -19,6 +19,7 @@ from douane.config.version import version_of
 from douane.core.finding import FINDING_TYPES
 from douane.core.label import COMPARTMENTS, RESTRICTED, Clearance, Label, Level
 from douane.core.traffic.snapshot import Policy
+from douane.detect.settings import MeaningSettings
 
 EVERY = "*"
 
@@ -82,12 +83,17 @@ def _level(word: str) -> Level:
 
 
 _PATTERNS = "patterns"
-_LAYERS: Mapping[str, frozenset[str]] = {
-    "off": frozenset({_PATTERNS}),
-    "light": frozenset({_PATTERNS, "meaning-light"}),
-    "full": frozenset({_PATTERNS, "meaning-light", "meaning"}),
+_MEANING: Mapping[str, tuple[str, ...]] = {
+    "off": (),
+    "light": ("meaning-light",),
+    "full": ("meaning-light", "meaning"),
 }
-"""Which layers must have read whatever leaves the premises, by `policy.meaning`."""
+"""Which layers, beside the patterns, must have read whatever leaves the premises, by `policy.meaning`."""
+
+
+def compile_meaning(given: schema.Policy) -> MeaningSettings:
+    """Return what reads for meaning."""
+    return MeaningSettings(_MEANING[given.meaning], float(given.meaning_deadline_s), given.meaning_processes)
 
 
 def compile_policy(
@@ -126,7 +132,7 @@ def compile_policy(
         given.allow_unchecked,
         mapped,
         owners=of_owners,
-        layers=_LAYERS[given.meaning],
+        layers=frozenset((_PATTERNS, *_MEANING[given.meaning])),
         vault_s=int(given.vault_s),
     )
     return replace(policy, version=version_of(policy))

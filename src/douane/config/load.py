@@ -18,6 +18,7 @@ from pathlib import Path as FilePath
 from douane.config import schema
 from douane.config.compile import compile_document
 from douane.config.data import detector_rules
+from douane.config.labels import compile_meaning
 from douane.config.problems import Problems, quoted
 from douane.config.registered import compile_registered, tables_of
 from douane.config.shape import shape
@@ -106,7 +107,9 @@ def loads(
     regions = _regions(document.policy.regions, problems)
     if problems.found:
         raise ConfigurationErrors(tuple(problems.found))
-    detectors = DetectorSettings(detector_rules(), regions=regions, registered=registered)
+    detectors = DetectorSettings(
+        detector_rules(), regions=regions, registered=registered, meaning=compile_meaning(document.policy)
+    )
     return Configuration(_server(document.server, base_dir), snapshot, detectors, tuple(problems.warnings), source)
 
 

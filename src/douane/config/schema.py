@@ -221,6 +221,13 @@ class Policy(Settings):
         default=Decimal(86_400),
         description="Seconds that the values behind a conversation's placeholders are kept, encrypted.",
     )
+    meaning_deadline_s: Annotated[Number, Field(gt=0, le=60)] = Field(
+        default=Decimal(1),
+        description="By when a request is read for its meaning, seconds; what is late counts as `policy.unknown`.",
+    )
+    meaning_processes: int = Field(
+        default=1, ge=1, le=64, description="How many processes read for meaning; each takes about 150 MB."
+    )
 
 
 class Certification(Settings):

@@ -21,6 +21,7 @@ from douane.core.traffic.classification import Classified, classify
 from douane.core.traffic.snapshot import Policy
 from douane.detect.scanner import Scanner
 from douane.errors import DouaneError, InvalidRequest, TooLarge
+from douane.ports import Understand
 from douane.wire.strict_json import MAX_WEIGHT, is_too_heavy, parse
 
 LONGEST_TEXT_BYTES: Final = 64 * 1024 * 1024
@@ -32,7 +33,13 @@ _UNREAD: Final = Finding("UNREADABLE", "", 0, 0, 1.0, "strict-json", "json")
 
 
 def classify_text(
-    data: bytes, scanner: Scanner, policy: Policy, *, owner: str = "", id: str | None = None
+    data: bytes,
+    scanner: Scanner,
+    policy: Policy,
+    *,
+    owner: str = "",
+    id: str | None = None,
+    understand: Understand | None = None,
 ) -> dict[str, Any]:
     """Classify a body or a bare text. Raises InvalidRequest where it is neither, TooLarge beyond the bound."""
     if len(data) > LONGEST_TEXT_BYTES:
@@ -41,13 +48,20 @@ def classify_text(
         )
     value, unread = _body_or_text(data)
     inspection = scanner.scan(value, owner)
+    if understand is not None:
+        inspection = understand(value, inspection, owner)
     if unread:
         inspection = inspection._replace(findings=(_UNREAD, *inspection.findings))
     return as_dict(id, classify(inspection, policy, owner=owner), inspection)
 
 
 def classify_lines(
-    lines: Iterable[bytes], scanner: Scanner, policy: Policy, *, owner: str = ""
+    lines: Iterable[bytes],
+    scanner: Scanner,
+    policy: Policy,
+    *,
+    owner: str = "",
+    understand: Understand | None = None,
 ) -> Iterator[dict[str, Any]]:
     """Classify lines of `{"id", "text"}`, one answer each; empty lines are passed over."""
     for number, line in enumerate(lines, 1):
@@ -62,6 +76,8 @@ def classify_lines(
             yield {"id": id, "line": number, "error": reason_of(error).as_dict()}
             continue
         inspection = scanner.scan(text, owner)
+        if understand is not None:
+            inspection = understand(text, inspection, owner)
         yield as_dict(id, classify(inspection, policy, owner=owner), inspection)
 
 

@@ -14,12 +14,21 @@ from douane.core.traffic.classification import Classified, classify
 from douane.core.traffic.clearance import Revocations
 from douane.core.traffic.latency import Condition
 from douane.core.traffic.masked import MaskedForm, form_of
-from douane.core.traffic.routing import Candidate, Decision, Question, Wish, decide, find_route, zones_to_mask_for
+from douane.core.traffic.routing import (
+    Candidate,
+    Decision,
+    Question,
+    Wish,
+    decide,
+    find_route,
+    may_leave,
+    zones_to_mask_for,
+)
 from douane.core.traffic.snapshot import Key, Route, Snapshot
 from douane.detect.masking import MOST_ROUNDS, Masking
 from douane.detect.scanner import Scanner
 from douane.errors import ForbiddenRoute, InvalidRequest, Unsupported
-from douane.ports import Clock
+from douane.ports import Clock, Understand
 from douane.wire.call import Ask
 from douane.wire.kinds.kind import Kind
 from douane.wire.need import need_of
@@ -78,13 +87,17 @@ def explain(
     wish: Wish = Wish.STANDARD,
     revoked: Revocations | None = None,
     conditions: Mapping[str, Condition] | None = None,
+    understand: Understand | None = None,
 ) -> Explanation:
     """Explain a request body. Raises InvalidRequest, Unsupported and ForbiddenRoute as the gateway would."""
     ask = parse_any(body)
     route = find_route(ask.model, key, snapshot)
     inspection = scanner.scan(ask.value, key.owner)
     classified = classify(inspection, snapshot.policy, declared=declared, floor=key.floor, owner=key.owner)
-    forms = _forms(ask.value, inspection, classified.label, route, key, snapshot, scanner, declared)
+    if understand is not None and may_leave(classified.label, route, key, snapshot):
+        inspection = understand(ask.value, inspection, key.owner)
+        classified = classify(inspection, snapshot.policy, declared=declared, floor=key.floor, owner=key.owner)
+    forms = _forms(ask.value, inspection, classified.label, route, key, snapshot, scanner, declared, understand)
     question = Question(
         classified.label,
         need_of(ask, len(body), wish),
@@ -111,6 +124,7 @@ def _forms(
     snapshot: Snapshot,
     scanner: Scanner,
     declared: Label,
+    understand: Understand | None,
 ) -> Mapping[str, MaskedForm]:
     """Return the form that each zone would get which masks: as the gateway makes it, and kept nowhere."""
     forms: dict[str, MaskedForm] = {}
@@ -121,6 +135,8 @@ def _forms(
             if not masking.take(inspection):
                 break
             inspection = scanner.scan(masking.value, key.owner)
+            if understand is not None:
+                inspection = understand(masking.value, inspection, key.owner)
         forms[zone.name] = form_of(
             masking.own_removed(inspection),
             inspection.layers,

@@ -8,23 +8,36 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from douane.detect.phones import DEFAULT_REGIONS
 from douane.detect.registered.watch import Registered, registered_of
 
 
 @dataclass(frozen=True, slots=True)
+class MeaningSettings:
+    """`layers` read for meaning what could leave the premises, in so many processes, each request by its deadline."""
+
+    layers: tuple[str, ...] = ()
+    deadline_s: float = 1.0
+    processes: int = 1
+
+
+NO_MEANING: Final = MeaningSettings()
+
+
+@dataclass(frozen=True, slots=True)
 class DetectorSettings:
     """`rows` are the parsed files of data/detectors, by name; `regions` whose national phone numbers are looked for.
 
-    `registered` are the dictionaries and fingerprints of tenants.
+    `registered` are the dictionaries and fingerprints of tenants; `meaning` is what processes of its own read for.
     """
 
     rows: Mapping[str, Mapping[str, Any]]
     engine: str = "auto"
     regions: tuple[str, ...] = DEFAULT_REGIONS
     registered: tuple[Registered, ...] = ()
+    meaning: MeaningSettings = NO_MEANING
 
     def as_fields(self) -> dict[str, Any]:
         """Return it as JSON for another process."""

@@ -8,14 +8,15 @@ never outlives the gateway.
 from __future__ import annotations
 
 import asyncio
-import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Any, Final, Generic, TypeVar
 
 import orjson
 
-from douane.core.finding import Finding, Inspection
+from douane.adapters.inspector.frames import frame
+
+T = TypeVar("T")
 
 LONGEST_ANSWER_BYTES: Final = 8 * 1024 * 1024
 
@@ -28,22 +29,16 @@ class ChildFailed(Exception):
         self.cause = cause
 
 
-def worker_command() -> tuple[str, ...]:
-    """Return the command line of the real worker. It imports nothing that lies in the current folder (`-P`)."""
-    return (sys.executable, "-P", "-m", "douane.adapters.inspector.worker")
+class Child(Generic[T]):
+    """One process at most. Not for two callers at once. `greeting` is asked for whenever a process starts.
 
+    `understand` makes of a parsed answer what it says; it may raise ValueError, KeyError or TypeError.
+    """
 
-def frame(payload: bytes) -> bytes:
-    """Return a payload with its length before it."""
-    return len(payload).to_bytes(4, "big") + payload
-
-
-class Child:
-    """One process at most. Not for two callers at once. `greeting` is asked for whenever a process starts."""
-
-    def __init__(self, command: Sequence[str], greeting: Callable[[], bytes]) -> None:
+    def __init__(self, command: Sequence[str], greeting: Callable[[], bytes], understand: Callable[[Any], T]) -> None:
         self._command = tuple(command)
         self._greeting = greeting
+        self._understand = understand
         self._process: Process | None = None
 
     @property
@@ -51,8 +46,8 @@ class Child:
         """Return the process's number, or None where none runs."""
         return self._process.pid if self._process is not None else None
 
-    async def scan(self, payload: bytes, owner: str) -> Inspection:
-        """Have a body of an owner's scanned. Raises ChildFailed; after that, or when this is cancelled, `kill` it."""
+    async def ask(self, payload: bytes, owner: str) -> T:
+        """Have a body of an owner's read. Raises ChildFailed; after that, or when this is cancelled, `kill` it."""
         try:
             if self._process is not None and self._process.returncode is not None:
                 await self.kill()  # it died at rest: nobody's body is lost by starting another
@@ -64,10 +59,13 @@ class Child:
             length = int.from_bytes(await process.stdout.readexactly(4), "big")
             if length > LONGEST_ANSWER_BYTES:
                 raise ChildFailed("answer too long")
-            return _inspection(orjson.loads(await process.stdout.readexactly(length)))
+            answer = orjson.loads(await process.stdout.readexactly(length))
+            if "error" in answer:
+                raise ChildFailed(str(answer["error"])[:64])
+            return self._understand(answer)
         except (asyncio.IncompleteReadError, OSError, RuntimeError) as error:  # uvloop's word for a closed pipe
             raise ChildFailed("died") from error
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
             raise ChildFailed("answer not understood") from error
 
     async def kill(self) -> None:
@@ -92,15 +90,3 @@ class Child:
         if process.stdin is not None:
             process.stdin.write(frame(self._greeting()))
         return process
-
-
-def _inspection(answer: dict[str, Any]) -> Inspection:
-    if "error" in answer:
-        raise ChildFailed(str(answer["error"])[:64])
-    return Inspection(
-        tuple([Finding(*fields) for fields in answer["findings"]]),
-        tuple(answer["layers"]),
-        answer["detectors"],
-        answer["cut"],
-        answer["chars"],
-    )

@@ -1,16 +1,19 @@
-"""Decides where a body is scanned, and turns whatever goes wrong into a Failure."""
+"""Decides where a body is scanned, has it read for its meaning, and turns whatever goes wrong into a Failure."""
 
 from __future__ import annotations
 
 import asyncio
+import sys
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 import orjson
 
-from douane.adapters.inspector.child import Child, ChildFailed, worker_command
-from douane.core.finding import Failure, Inspection
+from douane.adapters.inspector.child import Child, ChildFailed
+from douane.adapters.inspector.pool import QUEUE, Pool
+from douane.adapters.inspector.readers import Readers
+from douane.core.finding import Failure, Finding, Inspection
 from douane.detect.engine import Shelf
 from douane.detect.scanner import LAYER, Scanner
 from douane.detect.settings import DetectorSettings
@@ -19,15 +22,24 @@ INLINE_BYTES = 32 * 1024
 INLINE_HITS = 500
 """What the event loop is held for then: 4 ms at most, measured on 32 KB of the worst there is; 31 without the bound."""
 DEADLINE_S = 2.0
-QUEUE = 64
+WORKER: Final = (sys.executable, "-P", "-m", "douane.adapters.inspector.worker")
+"""The command line of the real child. It imports nothing that lies in the current folder (`-P`)."""
+
+
+class Prepared(NamedTuple):
+    """What settings come to: compiled, and the readers for meaning where other ones are needed."""
+
+    scanner: Scanner
+    readers: Readers | None
 
 
 class ScanningInspector:
     """Bodies up to `inline_bytes` are scanned in the caller's thread, others one by one in the child.
 
-    So are those of them that look like more than `inline_hits` findings.
+    So are those of them that look like more than `inline_hits` findings. What is read for its meaning is read by
+    children of their own, which `start` starts.
 
-    `command` starts the child; a test gives one that hangs or dies.
+    `command` starts the child, `reader_command` those; a test gives some that hang or die.
     """
 
     def __init__(
@@ -39,21 +51,27 @@ class ScanningInspector:
         inline_hits: int = INLINE_HITS,
         queue: int = QUEUE,
         command: Sequence[str] | None = None,
+        reader_command: Sequence[str] | None = None,
         shelf: Shelf | None = None,
     ) -> None:
         self._shelf = shelf
         self._scanner = Scanner.of(settings, shelf=shelf)
-        self._command = tuple(command or worker_command())
+        self._command = tuple(command or WORKER)
+        self._reader_command = reader_command
         self._settings = settings
-        self._child = self._child_of(settings, self._scanner)
         self._deadline_s = deadline_s
         self._inline_bytes = inline_bytes
         self._inline_hits = inline_hits
         self._queue = queue
-        self._turns: set[asyncio.Task[Inspection | Failure]] = set()
-        self._one_by_one = asyncio.Lock()
+        self._pool = self._pool_of(settings, self._scanner)
+        self._readers = self._readers_of(settings)
         self._retired: set[asyncio.Task[None]] = set()
         self.detectors = self._scanner.detectors
+
+    async def start(self) -> None:
+        """Start what reads for meaning, where settings ask for it. Raises EngineFailed; without it they start late."""
+        if self._readers is not None:
+            await self._readers.start()
 
     async def inspect(self, value: Mapping[str, Any], size_bytes: int, owner: str = "") -> Inspection | Failure:
         """Inspect every leaf of a parsed body; see the port."""
@@ -61,95 +79,94 @@ class ScanningInspector:
             try:
                 inspection = self._scanner.scan_if_brief(value, self._inline_hits, owner)
             except Exception as error:  # noqa: BLE001 - a detector that errs makes its text unread, not the gateway dead
-                return self._failure(_cause(error))
+                return self._failure(type(error).__name__)
             if inspection is not None:
                 return inspection
-        if len(self._turns) >= self._queue:
-            return self._failure("queue full")
         try:
             payload = orjson.dumps(value)
         except TypeError:  # lone surrogates, numbers beyond 64 bits: the strict parser lets none through
             return self._failure("not serialisable")
-        loop = asyncio.get_running_loop()
-        turn = loop.create_task(self._turn(payload, owner, loop.time() + self._deadline_s))
-        self._turns.add(turn)
-        turn.add_done_callback(self._turns.discard)
-        return await asyncio.shield(turn)
+        try:
+            return await self._pool.ask(payload, owner)
+        except ChildFailed as failed:
+            return self._failure(failed.cause)
 
-    async def understand(self, value: Mapping[str, Any], inspection: Inspection, owner: str) -> Inspection:  # noqa: ARG002
-        """Say that no layer of meaning is here to read it; see the port."""
-        return inspection._replace(failed=(*inspection.failed, Failure("meaning", "not installed", self.detectors)))
+    async def understand(self, value: Mapping[str, Any], inspection: Inspection, owner: str) -> Inspection:
+        """Have a body read for its meaning by the layers that settings ask for; see the port."""
+        heard = await self._readers.read(value, owner) if self._readers is not None else _NOBODY
+        if isinstance(heard, Failure):
+            return inspection._replace(failed=(*inspection.failed, heard))
+        return inspection._replace(
+            findings=(*inspection.findings, *heard.findings) if heard.findings else inspection.findings,
+            layers=(*inspection.layers, *[layer for layer in heard.layers if layer not in inspection.layers]),
+            detectors=f"{inspection.detectors} {heard.model}",
+        )
 
-    async def prepare(self, settings: DetectorSettings) -> Scanner:
-        """Compile other settings beside the event loop, for `take`. Raises ConfigurationError; nothing changes."""
+    async def prepare(self, settings: DetectorSettings) -> Prepared:
+        """Compile other settings beside the event loop, and start what they need, for `take`.
+
+        Raises ConfigurationError or EngineFailed; nothing changes then.
+        """
         if settings == self._settings:
-            return self._scanner
-        return await asyncio.to_thread(Scanner.of, settings, (), self._shelf)
+            return Prepared(self._scanner, self._readers)
+        scanner = await asyncio.to_thread(Scanner.of, settings, (), self._shelf)
+        if settings.meaning == self._settings.meaning:
+            return Prepared(scanner, self._readers)
+        readers = self._readers_of(settings)
+        if readers is not None:
+            await readers.start()
+        return Prepared(scanner, readers)
 
-    def take(self, settings: DetectorSettings, scanner: Scanner) -> None:
+    def take(self, settings: DetectorSettings, prepared: Prepared) -> None:
         """Put settings that were prepared in force, for every inspection that begins after this; others end as begun.
 
-        The child at work, if any, is let go when it has answered.
+        The children at work, if any, are let go when they have answered.
         """
         if settings == self._settings:
             return
-        former, self._child = self._child, self._child_of(settings, scanner)
-        self._settings, self._scanner, self.detectors = settings, scanner, scanner.detectors
-        task = asyncio.get_running_loop().create_task(self._retire(former))
-        self._retired.add(task)
-        task.add_done_callback(self._retired.discard)
+        former, self._pool = self._pool, self._pool_of(settings, prepared.scanner)
+        self._retire(former)
+        if self._readers is not None and self._readers is not prepared.readers:
+            self._retire(self._readers.pool)
+        self._readers = prepared.readers
+        self._settings, self._scanner, self.detectors = settings, prepared.scanner, prepared.scanner.detectors
 
     async def aclose(self) -> None:
-        """End the child; whatever still waits fails."""
-        for turn in (*self._turns, *self._retired):
-            turn.cancel()
-        await asyncio.gather(*self._turns, *self._retired, return_exceptions=True)
-        await self._child.kill()
+        """End the children; whatever still waits fails."""
+        await asyncio.gather(self._pool.aclose(), *([self._readers.pool.aclose()] if self._readers is not None else []))
+        for task in tuple(self._retired):
+            task.cancel()
+        await asyncio.gather(*self._retired, return_exceptions=True)
 
-    def _child_of(self, settings: DetectorSettings, scanner: Scanner) -> Child:
-        """Return a child that need not compile what is compiled here: it starts within a body's deadline."""
+    def _pool_of(self, settings: DetectorSettings, scanner: Scanner) -> Pool[Inspection]:
+        """Return a pool whose child need not compile what is compiled here: it starts within a body's deadline."""
 
         def greeting() -> bytes:
             compiled = [b64encode(part).decode() for part in scanner.compiled]
             return orjson.dumps({**settings.as_fields(), "compiled": compiled})
 
-        return Child(self._command, greeting)
+        return Pool(lambda: Child(self._command, greeting, _inspection), deadline_s=self._deadline_s, queue=self._queue)
 
-    async def _retire(self, child: Child) -> None:
-        try:
-            async with self._one_by_one:
-                await child.kill()
-        except asyncio.CancelledError:
-            await child.kill()
-            raise
+    def _readers_of(self, settings: DetectorSettings) -> Readers | None:
+        return Readers(settings.meaning, self._reader_command) if settings.meaning.layers else None
 
-    async def _turn(self, payload: bytes, owner: str, deadline_s: float) -> Inspection | Failure:
-        """Scan in the child when it is free. It goes on when its caller leaves: the next one needs a child at rest."""
-        try:
-            async with asyncio.timeout_at(deadline_s):
-                await self._one_by_one.acquire()
-        except TimeoutError:
-            return self._failure("late, waiting")
-        child = self._child
-        try:
-            if asyncio.get_running_loop().time() >= deadline_s:
-                return self._failure("late, waiting")
-            async with asyncio.timeout_at(deadline_s):
-                return await child.scan(payload, owner)
-        except BaseException as error:
-            await child.kill()
-            if not isinstance(error, Exception):
-                raise
-            return self._failure(_cause(error))
-        finally:
-            self._one_by_one.release()
+    def _retire(self, pool: Pool[Any]) -> None:
+        task = asyncio.get_running_loop().create_task(pool.retire())
+        self._retired.add(task)
+        task.add_done_callback(self._retired.discard)
 
     def _failure(self, cause: str) -> Failure:
         return Failure(LAYER, cause, self.detectors)
 
 
-def _cause(error: Exception) -> str:
-    """Return a word without content for what ended a scan."""
-    if isinstance(error, ChildFailed):
-        return error.cause
-    return "late" if isinstance(error, TimeoutError) else type(error).__name__
+_NOBODY: Final = Failure("meaning", "policy.meaning is off")
+
+
+def _inspection(answer: dict[str, Any]) -> Inspection:
+    return Inspection(
+        tuple([Finding(*fields) for fields in answer["findings"]]),
+        tuple(answer["layers"]),
+        answer["detectors"],
+        answer["cut"],
+        answer["chars"],
+    )
