@@ -65,7 +65,7 @@ def test_a_running_gateway_masks_keeps_and_erases(tmp_path: Path) -> None:
     with upstreams(2) as (_, (own, far)):
         place = Place(tmp_path, own, far)
         with douane_up(tmp_path, place.config(BARE)) as running:
-            assert place.ask(running).headers["x-douane-zone"] == "premises"
+            assert place.ask(running, f"Pay {IBAN}").headers["x-douane-zone"] == "premises"
             assert not list(running.data.glob("vault*")), "nothing is masked, so there is no vault"
             (tmp_path / "douane.toml").write_text(place.config(MASKING))
             reload_by_admin(running, place)
@@ -85,6 +85,7 @@ def test_a_running_gateway_masks_keeps_and_erases(tmp_path: Path) -> None:
             assert place.ask(running, extra_headers=TALK).parse().choices[0].message.content == TEXT
         masked = place.sent()
         assert all(IBAN not in text and "jean" not in text and len(PLACEHOLDER.findall(text)) == 2 for text in masked)
+        assert len(masked) == 5
         assert len(set(masked[:4])) == 1, "one conversation, over a restart, and over the erasure of its values"
         assert len(set(masked)) == 2, "where the owner's key went, so did what ties the placeholders together"
         data = tmp_path / "data"
