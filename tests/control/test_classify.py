@@ -80,6 +80,21 @@ def test_a_byte_order_mark_hides_no_body(scanner):
     assert [one["pointer"] for one in found["findings"]] == ["/content"]
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_utf_16_is_read_marked_or_not(scanner, encoding):
+    (finding,) = classify_text(f"é {IBAN}".encode(encoding), scanner, POLICY)["findings"]
+    assert (finding["type"], finding["start"], finding["end"]) == ("IBAN", 2, 21)
+    body = json.dumps({"messages": [{"role": "user", "content": IBAN}]}).encode(encoding)
+    (finding,) = classify_text(body, scanner, POLICY)["findings"]
+    assert finding["pointer"] == "/messages/0/content"
+
+
+def test_a_json_string_hides_nothing_behind_its_escapes(scanner):
+    text = '"' + "".join(f"\\u{ord(sign):04x}" for sign in IBAN) + '"'
+    (finding,) = classify_text(text.encode(), scanner, POLICY)["findings"]
+    assert (finding["type"], finding["start"], finding["end"]) == ("IBAN", 1, len(text) - 1)
+
+
 def test_text_that_is_not_utf_8_is_refused_without_a_quote(scanner):
     with pytest.raises(InvalidRequest) as caught:
         classify_text(b"secret \xff", scanner, POLICY)

@@ -1,8 +1,8 @@
 """Classify texts and request bodies without sending them: label, reasons, findings.
 
 A text that is a JSON object or array is read as a request body, and its findings have pointers into it; any other text
-is one leaf. What is like JSON and yet no body that every parser reads alike is scanned as the text that it is, and
-counts as unread beside (law 2): its escapes and its images are not looked into.
+is one leaf. UTF-16 is read as well, marked or not. What is like JSON and yet no body that every parser reads
+alike is scanned as the text that it is, and counts as unread beside (law 2): its images are not looked into.
 Of a file of lines, each line stands by itself: one that can't be read yields an error, the others go on.
 No key floor is applied. Values are never shown, only where they stand.
 """
@@ -27,6 +27,8 @@ from douane.wire.strict_json import MAX_WEIGHT, is_too_heavy, parse
 LONGEST_TEXT_BYTES: Final = 64 * 1024 * 1024
 LONGEST_LINE_BYTES: Final = 16 * 1024 * 1024
 _BOM: Final = b"\xef\xbb\xbf"
+_MARKED: Final = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
+_LOOKED_AT: Final = 4096
 _STRING_FIRST: Final = re.compile(rb'[\[{\s]*"')
 _LINE_FIX: Final = 'Write each line as {"id": "...", "text": "..."}.'
 _UNREAD: Final = Finding("UNREADABLE", "", 0, 0, 1.0, "strict-json", "json")
@@ -83,6 +85,7 @@ def classify_lines(
 
 def _body_or_text(data: bytes) -> tuple[Any, bool]:
     """Return what to scan, and whether there may be more in it than a scan of the text reads."""
+    data = _as_utf_8(data)
     text = data.strip().removeprefix(_BOM).lstrip()
     if text[:1] not in (b"{", b"["):
         return _decoded(data), False
@@ -104,6 +107,21 @@ def _is_like_json(text: bytes) -> bool:
     except orjson.JSONDecodeError:
         return _STRING_FIRST.match(text) is not None or (b'"' in text and b"\\" in text)
     return True
+
+
+def _as_utf_8(data: bytes) -> bytes:
+    """Return UTF-16 as UTF-8: by its mark, or, where half of the first bytes are null, without one."""
+    begin = data[:_LOOKED_AT]
+    encoding = _MARKED.get(begin[:2])
+    if encoding is None:
+        low, high = begin[::2].count(0), begin[1::2].count(0)
+        if max(low, high) * 4 < len(begin) or min(low, high) * 8 > max(low, high):
+            return data
+        encoding = "utf-16-le" if high > low else "utf-16-be"
+    try:
+        return data.decode(encoding).removeprefix("\ufeff").encode()
+    except UnicodeError:
+        return data
 
 
 def _decoded(data: bytes) -> str:

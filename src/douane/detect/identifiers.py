@@ -92,11 +92,12 @@ class Crowd:
 
 
 class Scan(NamedTuple):
-    """What the judges of one scan share."""
+    """What the judges of one scan share. `right` remembers whose check digits were looked at."""
 
     data: bytes
     words: Words
     crowd: Crowd
+    right: dict[tuple[object, bytes], bool]
 
 
 class Way(NamedTuple):
@@ -154,9 +155,11 @@ class DigitNumber:
         """Return the number at a place; one that only the others can tell is given to the crowd."""
         row, digits, words = self.row, place.digits, scan.words
         bare = place.first == place.last
-        valid = scan.crowd.known(self._key, digits) if bare else None
+        valid = scan.crowd.known(self._key, digits) if bare else scan.right.get((self._key, digits))
         if valid is None:
             valid = self._right(digits)
+            if not bare and len(scan.right) < _MOST_COUNTED:
+                scan.right[self._key, digits] = valid
             if bare:
                 scan.crowd.count(self._key, digits, valid=valid)
         if not valid:
@@ -292,7 +295,7 @@ class IdentifierDetector:
         )
 
     def find(self, data: bytes, ends: Sequence[list[int]]) -> Iterator[Candidate]:
-        scan = Scan(data, Words(data, ends, self._slots, self._vocabulary), Crowd())
+        scan = Scan(data, Words(data, ends, self._slots, self._vocabulary), Crowd(), {})
         for number, probe in self._numbers:
             hits = ends[probe] if probe >= 0 else ()
             keywords = ends[self._slots[number.row.type]]

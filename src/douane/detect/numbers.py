@@ -59,7 +59,7 @@ class NumberDetector:
         )
 
     def find(self, data: bytes, ends: Sequence[list[int]]) -> Iterator[Candidate]:
-        scan = Scan(data, Words(data, ends, self._slots, self._vocabulary), Crowd())
+        scan = Scan(data, Words(data, ends, self._slots, self._vocabulary), Crowd(), {})
         for run in runs(data, ends[0]):
             phones: set[tuple[int, int]] = set()
             for phone in self._phones.of_run(data, run):

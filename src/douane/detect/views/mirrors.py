@@ -33,6 +33,9 @@ _LETTER = ord("a")
 _DOMAIN_FIRST = re.compile(
     rb"(?:moc|gro|ten|ue|oi|ofni|ude|vog|zib|ppa|ved|rf|ed|se|ti|eb|hc|ul|ln|tp|ta|ku|ei|ac|su|lp|es|kd|on|if)\.[A-Za-z0-9\-]{2,}"
 )
+_HEAD = 26
+_ENOUGH = 320
+"""More findings of a type than a scan tells: beyond them it is cut."""
 _LONGEST_NUMBER = 72
 _WORDS_BEFORE = 64
 _WORDS_AFTER = 24
@@ -191,11 +194,25 @@ class Rot13View:
     closer: tuple[Probe, ...] = (Probe(rb"[0-9][ .\-]?2[NOno][ .\-]?[0-9]{3}"),)
     shared: Shared = (("iban", 0), ("iban", 1))
 
+    def __init__(self, shapes: Mapping[str, str]) -> None:
+        self._shapes = {code.encode(): shape.encode() for code, shape in shapes.items()}
+
     def extracts(self, data: bytes, ends: Sequence[Sequence[int]], found: Sequence[Candidate]) -> Iterator[Extract]:
         taken = Taken(found)
-        hits = taken.outside(sorted([*ends[0], *ends[1], *ends[2]]))
-        for low, high in around(data, hits, 32, 64):
+        hits = [hit for hit in taken.outside(sorted([*ends[1], *ends[2]])) if self._is_moved(data, hit)]
+        for low, high in around(data, sorted([*hits[:_ENOUGH], *taken.outside(ends[0])]), 32, 64):
             yield Extract(self.name, data[low:high].translate(_ROT13), Shifted(low), low)
+
+    def _is_moved(self, data: bytes, hit: int) -> bool:
+        """Tell whether an account number ends its head at a hit, its letters moved back."""
+        for found in _ACCOUNT.finditer(data, max(0, hit - _HEAD), hit + _LONGEST_NUMBER):
+            number = found[0].translate(_ROT13, NOT_SIGNS).upper()
+            shape = self._shapes.get(number[:2])
+            if found.start() >= hit:
+                return False
+            if shape is not None and number[2:4].isdigit():
+                return has_check_digits(number[: 2 + len(shape)].decode())
+        return False
 
 
 class LeetView:
@@ -226,7 +243,10 @@ class LeetView:
                 yield replaced(self.name, data, near, write)
 
     def _is_account(self, signs: bytes) -> bool:
-        return signs[:2] in self._shapes and has_check_digits(self._number(signs).decode())
+        if signs[:2] not in self._shapes:
+            return False
+        number = self._number(signs)
+        return number[2:4].isdigit() and has_check_digits(number.decode())
 
     def _number(self, signs: bytes) -> bytes:
         return self._by_shape(signs).translate(None, NOT_SIGNS).upper()[: 2 + len(self._shapes[signs[:2]])]

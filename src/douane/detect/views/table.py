@@ -15,6 +15,7 @@ from douane.detect.views.view import View
 
 def views(rules: Rules) -> tuple[View, ...]:
     """Return every view, in the order in which they are asked."""
+    shapes = {code: shape_of(code, length) for code, length in rules.iban_lengths.items()}
     return (
         FoldView(rules.alike),
         *escape_views(),
@@ -27,7 +28,7 @@ def views(rules: Rules) -> tuple[View, ...]:
         MarkupView(),
         SignView(),
         NumberWordView(),
-        LeetView({code: shape_of(code, length) for code, length in rules.iban_lengths.items()}),
+        LeetView(shapes),
         TurnedView(),
-        Rot13View(),
+        Rot13View(shapes),
     )
