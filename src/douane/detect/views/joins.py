@@ -15,6 +15,7 @@ from douane.detect.detector import Candidate
 from douane.detect.engine import Probe
 from douane.detect.views.extract import Edit, Edited, Extract, edited
 from douane.detect.views.stretches import around, merged, widened
+from douane.detect.views.taken import Taken
 from douane.detect.views.view import Shared
 
 _SIGN = rb"(?:[!-~]|[\xc2-\xdf][\x80-\xbf])"
@@ -147,10 +148,11 @@ class WrapView:
         Probe(rb"[A-Za-z0-9._+\-]\r?\n[A-Za-z0-9._+\-]{0,24}@"),
     )
 
-    def extracts(self, data: bytes, ends: Sequence[Sequence[int]], _found: Sequence[Candidate]) -> Iterator[Extract]:
-        for low, high in around(data, _apart(ends[0]), 40, 32):
+    def extracts(self, data: bytes, ends: Sequence[Sequence[int]], found: Sequence[Candidate]) -> Iterator[Extract]:
+        taken = Taken(found)
+        for low, high in around(data, _apart(taken.outside(ends[0])), 40, 32):
             yield edited(self.name, data, low, high, _WRAP, _blank, only=True)
-        for low, high in around(data, _apart(sorted(chain(*ends))), 40, 32):
+        for low, high in around(data, _apart(taken.outside(sorted(chain(*ends)))), 40, 32):
             yield edited(self.name, data, low, high, _BREAK, _nothing, only=True)
 
 

@@ -7,7 +7,6 @@ hold an account number, a long number or an address, and only where the leaves s
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
 
@@ -17,7 +16,8 @@ from douane.detect.digits import NOT_DIGITS
 from douane.detect.engine import Probe
 from douane.detect.identifiers import passes_luhn
 from douane.detect.views.extract import Edit, Edited, Extract, Shifted
-from douane.detect.views.stretches import around, merged, widened
+from douane.detect.views.stretches import around, widened
+from douane.detect.views.taken import Taken
 from douane.detect.views.view import Shared
 
 _ROT13 = bytes.maketrans(
@@ -43,7 +43,7 @@ _SEP = rb"(?:" + SEPARATOR + rb")"
 _LEET_RUN = re.compile(
     rb"(?<![A-Za-z0-9])\+?\(?[0-9OolI|](?:"
     + _SEP
-    + rb"{0,2}[()]?(?:2"
+    + rb"{0,2}+[()]?(?:2"
     + _SEP
     + rb"?[ABab]|[0-9OolI|])){8,40}(?![A-Za-z0-9])"
 )
@@ -103,26 +103,6 @@ def together(data: bytes, spans: Sequence[tuple[int, int]], reach: int) -> Itera
         near.append(span)
     if near:
         yield near
-
-
-class Taken:
-    """Where something was found already."""
-
-    __slots__ = ("_ends", "_starts")
-
-    def __init__(self, found: Sequence[Candidate]) -> None:
-        spans = list(merged(sorted([(one.start, one.end) for one in found])))
-        self._starts = [start for start, _ in spans]
-        self._ends = [end for _, end in spans]
-
-    def holds(self, start: int, end: int) -> bool:
-        """Tell whether something was found that overlaps a span."""
-        at = bisect_right(self._starts, end) - 1
-        return at >= 0 and self._ends[at] > start
-
-    def outside(self, hits: Sequence[int]) -> Sequence[int]:
-        """Return the hits that end elsewhere."""
-        return [hit for hit in hits if not self.holds(hit - 2, hit)] if self._starts else hits
 
 
 class TurnedView:
