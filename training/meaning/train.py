@@ -1,6 +1,6 @@
 """Trains what reads for meaning: `python -m training.meaning.train` writes src/douane/data/meaning and tells digests.
 
-The same prompts, packages and kind of processor give the same bytes. Training takes some fifteen minutes of one core.
+It is seeded and single-threaded throughout. It takes some fifteen minutes of one core.
 `--judge N` learns N times from all topics but one in N, judges those, and prints what MODEL_CARD.md and the
 thresholds below rest on; it writes nothing.
 """
@@ -29,7 +29,7 @@ TARGET = Path(__file__).parents[2] / "src" / "douane" / "data" / "meaning"
 CLEARS_BELOW = -1.4
 """In judged parts one restricted prompt in a hundred has no window above it, and a fifth of all windows are below."""
 LIGHT_THRESHOLDS = {"internal": 0.4, "confidential": 0.6, "restricted": 0.6}
-FULL_THRESHOLDS = {"internal": 0.5, "confidential": 0.0, "restricted": 0.0}
+FULL_THRESHOLDS = {"internal": 0.5, "confidential": -1.0, "restricted": -0.5}
 
 
 def main() -> None:
