@@ -469,16 +469,17 @@ def explain_offline(
 
 
 def require_meaning(layers: Sequence[str]) -> None:
-    """Raise ConfigurationError where what reads for meaning with these layers is not installed."""
+    """Raise ConfigurationErrors where what reads for meaning with these layers is not installed."""
     missing = [package for package, layer in _NEEDED.items() if layer in layers and find_spec(package) is None]
     if missing:
-        raise ConfigurationError(
+        problem = ConfigurationError(
             f"`policy.meaning` asks for {', '.join(f'`{layer}`' for layer in layers)},"
             f" and needs {' and '.join(f'`{name}`' for name in missing)}, which is not installed.",
             'Install the extra (`pip install "douane[meaning]"`), or set `policy.meaning = "off"`.',
             rule="What leaves the premises is read by every layer that policy requires.",
             param="policy.meaning",
         )
+        raise ConfigurationErrors((problem,))
 
 
 def _revocations(database: Path, snapshot: Snapshot) -> Revocations:

@@ -23,13 +23,19 @@ def check(
     import json
 
     from douane import config as configuration
-    from douane.bootstrap import Start, configuration_of, kinds_installed
+    from douane.bootstrap import Start, configuration_of, kinds_installed, require_meaning
     from douane.control.check import check as examine
 
     if schema:
         print(json.dumps(configuration.json_schema(), indent=2))
         return
-    report = examine(lambda: configuration_of(Start(str(config)), kinds_installed()))
+
+    def read() -> configuration.Configuration:
+        found = configuration_of(Start(str(config)), kinds_installed())
+        require_meaning(found.detectors.meaning.layers)
+        return found
+
+    report = examine(read)
     if as_json:
         print(json.dumps(report.as_dict(), indent=2))
     else:
