@@ -28,7 +28,7 @@ from leak_world import (
 )
 
 from douane import config
-from douane.adapters.inspector import ScanningInspector
+from douane.adapters.inspector.inspector import ScanningInspector
 from douane.core.traffic.snapshot import Snapshot
 from douane.core.zone import Zone
 from douane.detect.settings import DetectorSettings

@@ -13,7 +13,7 @@ import orjson
 import pytest
 from leak_world import PATHS, World, ask, body_of, error_reply, good, make_deployment, policy, world_of
 
-from douane.adapters.inspector import ScanningInspector
+from douane.adapters.inspector.inspector import ScanningInspector
 from douane.bootstrap import Start, configuration_of, kinds_installed
 from douane.core.label import Clearance, Level
 from douane.core.models.catalogue import Capabilities

@@ -13,7 +13,7 @@ import pytest
 from leak_world import PUBLIC_TEXT, SENSITIVE, World, ask, make_deployment, piece, policy, world_of
 
 from douane import config
-from douane.adapters.inspector import ScanningInspector
+from douane.adapters.inspector.inspector import ScanningInspector
 from douane.core.finding import Failure, Inspection
 from douane.core.label import Clearance, Label, Level
 from douane.core.traffic.conversation import NameKind, spoken
