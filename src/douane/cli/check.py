@@ -23,8 +23,9 @@ def check(
     import json
 
     from douane import config as configuration
-    from douane.bootstrap import Start, configuration_of, kinds_installed, require_meaning
+    from douane.bootstrap import Start, configuration_of, kinds_installed
     from douane.control.check import check as examine
+    from douane.control.extra_packages import require_meaning
 
     if schema:
         print(json.dumps(configuration.json_schema(), indent=2))

@@ -9,7 +9,7 @@ from douane.ports import Understand
 
 def understand_with(layers: Sequence[str]) -> Understand | None:
     """Return what reads with these layers, or None where there are none. Raises ConfigurationErrors."""
-    from douane.bootstrap import require_meaning
+    from douane.control.extra_packages import require_meaning
 
     if not layers:
         return None
