@@ -38,12 +38,13 @@ SETTLE_S = 0.04
 START_S = 60.0
 SYSTEM = "You are the assistant of a regional building merchant. Answer briefly, in the language of the question."
 SUBJECTS = (
-    "le dossier de l'apprenti absent depuis mardi", "our margins on treated timber", "la visite médicale du cariste",
-    "the supplier's new price list", "le plan de sauvegarde du site de Vannes", "the minutes of yesterday's meeting",
-    "l'accident du magasinier", "the draft offer for the town hall", "le résultat du trimestre", "a recipe for forty",
+    "la taille des rosiers anciens", "a recipe for bread without kneading", "l'histoire du phare de Cordouan",
+    "the difference between tides and currents", "un itinéraire à vélo le long de la Loire", "sorting a list in Python",
+    "les accords du participe passé", "a poem about the first frost", "le fonctionnement d'une écluse",
+    "how bees find their way home",
 )  # fmt: skip
-ASKS = ("Résume en trois lignes", "Rewrite more politely", "Que faut-il répondre à propos de", "Check the tone of",
-        "Prépare un courriel sur", "List what is missing in")  # fmt: skip
+ASKS = ("Explique simplement", "Tell me more about", "Donne trois exemples pour", "Write a short text on",
+        "Quelles erreurs éviter avec", "Give me a list about")  # fmt: skip
 
 
 def thinking(world: World) -> Iterator[Found]:
@@ -59,6 +60,7 @@ def thinking(world: World) -> Iterator[Found]:
         "16 KB": [[_user(_fresh(chance, 16 * 1024))] for _ in range(count)],
         "100 bytes": [[_user(_fresh(chance, 100))] for _ in range(2 * count)],
         "a chat turn": [_turn(chance) for _ in range(count)],
+        "a first question": [[_system(), _user(_fresh(chance, 200))] for _ in range(count)],
     }
     spent: dict[tuple[str, str], list[tuple[float, float]]] = {}
     with _gateways() as targets:
@@ -68,7 +70,10 @@ def thinking(world: World) -> Iterator[Found]:
         for kind, requests in asked.items():
             for messages in requests:
                 for stage, target in targets.items():
+                    if len(messages) > 2:
+                        _ask(target, messages[:-2])  # the turn before this one: its messages were read then
                     spent.setdefault((kind, stage), []).append(_ask(target, messages))
+        stayed = {stage: f"{target.bad} of {target.sent}" for stage, target in targets.items()}
         held_mb = {stage: target.pss_mb() for stage, target in targets.items()}
     windows = [sum(full) - sum(light) for full, light in _pairs(spent, "100 bytes", "full", "light")]
     read = [one for one in windows if one > READ_MS] or windows
@@ -78,7 +83,7 @@ def thinking(world: World) -> Iterator[Found]:
     notes = (
         "",
         f"{len(read)} of {len(windows)} prompts were read by it",
-        f"of it {statistics.median(own):.1f} ms in the gateway's own process",
+        f"of it {statistics.median(own):.1f} ms in the gateway's own process; {stayed['full']} might not leave",
     )
     for (what, limit), figures, note in zip(WHAT, (long, read, turns), notes, strict=True):
         yield Measure(what, statistics.median(figures), limit, "ms", at_least=False, note=note)
@@ -132,11 +137,15 @@ def _fresh(chance: random.Random, size_bytes: int) -> str:
 
 
 def _turn(chance: random.Random) -> list[dict[str, str]]:
-    """Return a chat of three turns whose last question is 200 bytes long."""
-    messages = [{"role": "system", "content": SYSTEM}]
+    """Return a chat of three turns: new in the last one are an answer of 500 bytes and a question of 200."""
+    messages = [_system()]
     for role in ("user", "assistant", "user", "assistant"):
         messages.append({"role": role, "content": _fresh(chance, 250 if role == "user" else 500)})
     return [*messages, _user(_fresh(chance, 200))]
+
+
+def _system() -> dict[str, str]:
+    return {"role": "system", "content": SYSTEM}
 
 
 def _user(text: str) -> dict[str, str]:
@@ -170,7 +179,9 @@ def _ask(target: Target, messages: list[dict[str, str]]) -> tuple[float, float]:
     if target.running is None:
         raise RuntimeError("The gateway is not running.")
     before = target.running.cpu_of_each_us()
-    proc.exchange(target.port, head.encode() + payload)
+    answer = proc.exchange(target.port, head.encode() + payload)
+    target.sent += 1
+    target.bad += not answer.startswith(b"HTTP/1.1 200")
     time.sleep(SETTLE_S)
     after = target.running.cpu_of_each_us()
     more = {pid: spent - before.get(pid, 0.0) for pid, spent in after.items()}
