@@ -41,7 +41,11 @@ def by_units(scanner, body, key=b"k"):
 @given(BODY)
 def test_every_leaf_of_a_body_is_a_leaf_of_one_unit(body):
     leaves = [
-        leaf for unit in units(body) for leaf in walk({unit.word: [unit.value]} if unit.word else unit.value).leaves
+        leaf
+        for unit in units(body)
+        for leaf in walk(
+            {unit.word: [unit.value]} if unit.word else {k: v for k, v in unit.value.items() if k not in unit.lists}
+        ).leaves
     ]
     assert sorted(leaves) == sorted(walk(body).leaves)
 
@@ -104,3 +108,27 @@ def test_units_that_were_not_all_scanned_are_not_joined(scanner):
     with pytest.raises(ValueError, match="as many inspections as units"):
         joined(cut, [scanner.scan_unit(cut[0])])
     assert isinstance(joined(cut, [scanner.scan_unit(unit) for unit in cut]), Inspection)
+
+
+WORDS = [
+    "BSN ",
+    "111222333 ",
+    "numéro de sécurité sociale ",
+    "2 69 05 49 588 157 80 ",
+    "SIREN ",
+    "732 829 320 ",
+    "order ",
+]
+SAID = st.lists(st.sampled_from(WORDS), max_size=3).map("".join)
+
+
+@given(
+    st.lists(st.fixed_dictionaries({"role": st.sampled_from(["user", "assistant"]), "content": SAID}), max_size=5),
+    st.dictionaries(st.sampled_from(["system", "metadata", "BSN"]), SAID, max_size=2),
+    st.dictionaries(st.sampled_from(["user", "tools", "SIREN"]), SAID, max_size=2),
+)
+def test_a_word_in_one_message_tells_a_number_in_the_next(scanner, messages, before, after):
+    body = {**before, "messages": messages, **after}
+    whole, parts = scanner.scan(body), by_units(scanner, body)
+    assert set(whole.causes) <= set(parts.causes)
+    assert whole.chars == parts.chars

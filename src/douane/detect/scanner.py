@@ -116,19 +116,44 @@ class Scanner:
 
     def scan_unit(self, unit: Unit, key: bytes = b"", owner: str = "") -> UnitInspection:
         """Inspect one unit of a body (`units`); `key` seals what is kept of its values, of 64 bytes at most."""
-        alone = {unit.word: [unit.value]} if unit.word else unit.value
-        document = walk(alone)
+        document = walk(unit.alone)
         text = Text(document.leaves)
+        return self._unit_inspection(unit, document, text, self._engine.scan(text.data), key, owner)
+
+    def scan_unit_if_brief(
+        self, unit: Unit, most_hits: int, key: bytes = b"", owner: str = ""
+    ) -> tuple[UnitInspection, int] | None:
+        """Inspect as `scan_unit` does and tell how often the probes hit, or return None where they do more often."""
+        document = walk(unit.alone)
+        text = Text(document.leaves)
+        hits = self._engine.scan(text.data)
+        number = sum(map(len, hits.values())) if hits else 0
+        if number > most_hits:
+            return None
+        return self._unit_inspection(unit, document, text, hits, key, owner), number
+
+    def _unit_inspection(
+        self, unit: Unit, document: Document, text: Text, hits: Hits, key: bytes, owner: str
+    ) -> UnitInspection:
+        alone = document.value
         seams = seams_of_message(unit.word, unit.value, unit.carried) if unit.word else seams_of(alone)
-        spans, _, cut = self._spans(document, text, self._engine.scan(text.data), seams, self._watch.books(owner))
+        spans, _, cut = self._spans(document, text, hits, seams, self._watch.books(owner))
         spans = [span for span in spans if span[2] != "BULK"]
-        findings = _placed(alone, spans)
-        if unit.word:
-            above = len(pointer((unit.word, 0)))
-            findings = tuple([found._replace(pointer=found.pointer[above:]) for found in findings])
-        odd = len(findings) - len(spans)
-        sealed = [(odd + number, _sealed(span[6], key)) for number, span in enumerate(spans) if span[6]]
-        return UnitInspection(findings, tuple(sealed), self._layers, self.detectors, cut, text.chars)
+        placed = _placed(alone, spans)
+        odd = len(placed) - len(spans)
+        above = len(pointer((unit.word, 1))) if unit.word else 0
+        findings: list[Finding] = []
+        sealed: list[tuple[int, bytes]] = []
+        for number, found in enumerate(placed):
+            if not unit.owns(found.pointer):
+                continue
+            value = spans[number - odd][6] if number >= odd else b""
+            if value:
+                sealed.append((len(findings), _sealed(value, key)))
+            findings.append(found._replace(pointer=found.pointer[above:]))
+        return UnitInspection(
+            tuple(findings), tuple(sealed), self._layers, self.detectors, cut, text.chars - unit.around_chars
+        )
 
     @staticmethod
     def joined(cut: Sequence[Unit], seen: Sequence[UnitInspection]) -> Inspection:

@@ -191,9 +191,9 @@ def _are_closed(items: list[Any]) -> bool:
 
 
 def seams_of_message(word: str, item: Any, carried: Carried) -> list[Seam]:
-    """Return the seams of a message that stands alone in its list, by what it follows."""
+    """Return the seams of a message that stands in its list after what is around it, by what it follows."""
     found: list[Seam] = []
-    _message(item, (word, 0), Streams(carried[0], role_of(item), carried[1]), found)
+    _message(item, (word, 1), Streams(carried[0], role_of(item), carried[1]), found)
     return found
 
 
