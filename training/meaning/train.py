@@ -1,6 +1,7 @@
 """Trains what reads for meaning: `python -m training.meaning.train` writes src/douane/data/meaning and tells digests.
 
-It is seeded and single-threaded throughout. It takes some fifteen minutes of one core.
+It is seeded and single-threaded throughout, and should take some fifteen minutes of one core. It has not been run to
+its end yet: the shipped files came from the script that it was written after (MODEL_CARD.md).
 `--judge N` learns N times from all topics but one in N, judges those, and prints what MODEL_CARD.md and the
 thresholds below rest on; it writes nothing.
 """
