@@ -233,3 +233,17 @@ def test_the_rows_of_people_decode():
         "word name number",
         "compound number",
     }
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "12 rue Victor Hugo 75001 " + "Ā" * 40,
+        "12 rue " + "des " * 50 + "x",
+        (" " + "A" * 31 + "a Jean Dupont") * 1000,
+    ],
+    ids=["a town", "a street", "a surname"],
+)
+def test_what_goes_on_like_a_name_and_is_none_is_told_in_one_go(scanner, text):
+    """Each sign of these could once be read in two ways, and all of them were tried: for hours."""
+    assert {found.type for found in scanner.scan(text).findings} <= {"ADDRESS", "BULK", "PERSON"}

@@ -177,6 +177,14 @@ def test_reading_the_surroundings_is_bounded_in_memory() -> None:
     assert around._size <= 4200
 
 
+@pytest.mark.parametrize("slashes", ["\\/", "\\u002f", "/", "\\"])
+def test_slashes_that_begin_no_address_are_read_at_once(slashes: str) -> None:
+    """Each of thirty could once be read in two ways, and all of them were tried."""
+    around = Surroundings()
+    around.note("x" * 4200 + ":" + slashes * (60 // len(slashes)) + "-")
+    assert around._size <= 64
+
+
 # --- whole answers -----------------------------------------------------------------------------------------------------
 
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from douane.detect.capitals import AFTER, BEFORE, BLANKS, LOWER, NAME, PARTICLE, UPPER
+from douane.detect.capitals import AFTER, BEFORE, BLANKS, LETTER, LOWER, NAME, PARTICLE, UPPER
 from douane.detect.detector import Candidate
 from douane.detect.engine import Probe
 from douane.detect.identifiers import BY_WORD
@@ -35,7 +35,7 @@ _LINE: Final = rb"(?:[ ,;\-]|\\n|\r?\n|\xc2\xa0){1,4}"
 """What parts the lines of an address, written under or beside each other."""
 _APOSTROPHE: Final = rb"(?:'|\xe2\x80\x99)"
 _HONOUR: Final = rb"(?:(?:St|Ste|Dr|Gal|Mal|Pdt|Prof|\xc3\x89m|S|Sta|Sto)\.? )"
-_JOINT: Final = rb"(?:et|and|y|e|en|sur|aux?|sous|les|l\xc3\xa8s|des) "
+_JOINT: Final = rb"(?:et|and|y|e|en|sur|aux?|sous|les|l\xc3\xa8s) "
 _BEFORE_NAME: Final = _any(PARTICLE, _HONOUR, _JOINT, rb"[0-9]{1,2} ")
 _WORDS: Final = _BEFORE_NAME + rb"*" + NAME + rb"(?:(?:[ \-]|\xc2\xa0)" + _BEFORE_NAME + rb"*" + NAME + rb"){0,4}"
 _SMALL_NAME: Final = (
@@ -54,7 +54,7 @@ _ROOM_WORDS: Final = (
     rb"[Ee\xc3\x89]{1,2}tage", b"Piso", b"Puerta", b"Interno", b"Scala", b"piano", b"lok", b"m",
 )  # fmt: skip
 _INSIDE: Final = _any(*_ROOM_WORDS) + rb"\.? ?[0-9A-Za-z]{1,4}" + _LINE
-_TOWN_WORD: Final = UPPER + _any(UPPER, LOWER, rb"['\-]") + rb"{1,30}"
+_TOWN_WORD: Final = UPPER + _any(LETTER, rb"['\-]") + rb"{1,30}"
 _TOWN_JOINT: Final = _any(
     b"sur", b"en", b"les?", b"la", b"de", b"du", b"am", b"an der", b"in", b"di", b"del", b"upon", b"aux?", b"sous"
 )

@@ -7,8 +7,9 @@ from typing import Final
 UPPER: Final = rb"(?:[A-Z]|\xc3[\x80-\x96\x98-\x9e]|\xc4[\x80-\xbf]|\xc5[\x80-\xbe])"
 LOWER: Final = rb"(?:[a-z]|\xc3[\x9f-\xb6\xb8-\xbf]|\xc4[\x80-\xbf]|\xc5[\x80-\xbf])"
 _APOSTROPHE: Final = rb"(?:'|\xe2\x80\x99)"
-_LETTER: Final = rb"(?:[A-Za-z]|\xc3[\x80-\xbf]|[\xc4\xc5][\x80-\xbf])"
-NAME: Final = UPPER + rb"(?:" + _LETTER + rb"|" + _APOSTROPHE + UPPER + rb"|-" + _LETTER + rb"){1,30}"
+LETTER: Final = rb"(?:[A-Za-z]|\xc3[\x80-\xbf]|[\xc4\xc5][\x80-\xbf])"
+"""A letter of either kind. Not `UPPER` or `LOWER`: two bytes that fit both are tried in two ways each."""
+NAME: Final = UPPER + rb"(?:" + LETTER + rb"|" + _APOSTROPHE + UPPER + rb"|-" + LETTER + rb"){1,30}"
 """One word: `Dupont`, `DUPONT`, `O'Neill`, `Le-Goff`."""
 PARTICLE: Final = (
     rb"(?:(?:de la|de los|van der|van den|van de|von der|de|du|des|del|della|di|da|dos|das|le|la|von|van|zu|ten|ter|el"

@@ -38,7 +38,7 @@ _BEFORE_BIRTH: Final = re.compile(
 )
 _BORN_WITHIN: Final = 80
 _REACH: Final = 160
-_SURNAME_FIRST: Final = re.compile(BEFORE + rb"(?:" + UPPER + rb"[A-Z'\-]{1,30}|\xc3[\x80-\x9e]){1,30} \Z")
+_SURNAME_FIRST: Final = re.compile(BEFORE + UPPER + rb"(?:" + UPPER + rb"|['\-]){1,32}+ \Z")
 _INSIDE: Final = frozenset(b"-'@/_.=&")
 _CAPITALS: Final = (b"\xc3", b"\xc4", b"\xc5")
 _ARTICLES: Final = frozenset(("le", "la", "les", "de", "du", "des", "el", "van", "von", "di", "da"))

@@ -35,7 +35,7 @@ _SIGNS: Final = (
     _signs(r'\\.|"'),
 )
 _OPEN_END: Final = _signs(
-    r"(?:\\|\]|<[a-z]{0,8}|:(?:\\?/|\\u00?2?f?|\\)*|w{1,3}|u|ur|url|m|ma|mai|mail|mailt|mailto|\n[ \t\r]*)\Z"
+    r"(?:\\|\]|<[a-z]{0,8}|:(?:/|\\(?:u00?2?f?)?)*+|w{1,3}|u|ur|url|m|ma|mai|mail|mailt|mailto|\n[ \t\r]*)\Z"
 )
 """What may be the beginning of a sign that the next piece ends."""
 
