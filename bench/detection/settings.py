@@ -24,6 +24,7 @@ def for_gateway(meaning: str) -> Path:
 
 def _written(name: str, text: str, meaning: str) -> Path:
     line = f'[policy]\nmeaning = "{meaning}"\n'
+    text = re.sub(r"^meaning = .*\n", "", text, flags=re.M)
     text = re.sub(r"^\[policy\]\n", line, text, flags=re.M) if "[policy]" in text else f"{text}\n{line}"
     path = OUT / f"detection-{name}.toml"
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 import uvloop
+from shipped_detectors import shipped_inspector
 
-from douane.adapters.inspector.inspector import ScanningInspector
 from douane.config import detector_rules
 from douane.core.finding import Failure, Inspection
 from douane.detect.registered.names import dictionary, words_of
@@ -44,7 +44,7 @@ def run(loop, scene):
 
 
 def inspector(**given):
-    return ScanningInspector(DetectorSettings(detector_rules()), **{"deadline_s": 30.0, **given})
+    return shipped_inspector(**{"deadline_s": 30.0, **given})
 
 
 @asynccontextmanager

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Iterator
+from copy import copy
 from typing import Any
 
 import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from shipped_detectors import SETTINGS, shipped_inspector, shipped_scanner
 
 from douane import config
 from douane.adapters.inspector.cache import UnitCache
@@ -20,7 +22,6 @@ from douane.detect.scanner import Scanner
 from douane.detect.settings import DetectorSettings
 from douane.detect.units import Unit, units
 
-SETTINGS = DetectorSettings(config.detector_rules())
 PIECES = (
     "jean.dupont@exemple.fr ", "06 12 34 56 78 ", "FR76 3000 6000 ", "0112 3456 7890 189 ", "4970101234567893 ",
     "numéro de sécurité sociale ", "2 69 05 49 588 157 80 ", "BSN ", "111222333 ", "M. Jean Martin ", "né le 12/03/1980 ",
@@ -32,12 +33,12 @@ CHAT = st.lists(st.tuples(st.sampled_from(["user", "assistant", "tool"]), TEXT),
 
 @pytest.fixture(scope="module")
 def scanner() -> Scanner:
-    return Scanner.of(SETTINGS)
+    return shipped_scanner()
 
 
 @pytest.fixture(scope="module")
 def inspector() -> Iterator[ScanningInspector]:
-    made = ScanningInspector(SETTINGS, cached_from_bytes=0)
+    made = shipped_inspector(cached_from_bytes=0)
     yield made
     asyncio.run(made.aclose())
 
@@ -70,7 +71,7 @@ class Counting(ScanningInspector):
     """Counts the units that are scanned."""
 
     def __init__(self, **more: Any) -> None:
-        super().__init__(SETTINGS, **more)
+        super().__init__(SETTINGS, scanner=copy(shipped_scanner()), **more)
         self.scanned: list[str] = []
         scan = self._scanner.scan_unit_if_brief
 
@@ -139,7 +140,7 @@ def test_owners_share_nothing() -> None:
 
 def test_other_rules_find_anew() -> None:
     async def story() -> tuple[int, int]:
-        inspector = ScanningInspector(SETTINGS, cached_from_bytes=0)
+        inspector = shipped_inspector(cached_from_bytes=0)
         body = body_of([("user", "06 12 34 56 78")] * 8)
         before = await inspector.inspect(body, 999, "one")
         other = DetectorSettings(config.detector_rules(), regions=("US",))

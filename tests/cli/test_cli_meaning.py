@@ -2,6 +2,7 @@
 
 import json
 import sys
+from importlib.resources import files
 
 import pytest
 from typer.testing import CliRunner
@@ -10,13 +11,7 @@ from douane.cli.main import app
 
 GRAVE = "The biopsy of my husband is back: adenocarcinoma, Gleason 4+3. What should we ask the oncologist?"
 PLAIN = "How do I bake bread at home?"
-ZONES = """
-[zones.premises]
-premises = true
-networks = ["127.0.0.0/8"]
-clearance = "restricted"
-compartments = ["*"]
-"""
+ZONES = files("douane.data").joinpath("demo.toml").read_text(encoding="utf-8")
 
 
 @pytest.fixture

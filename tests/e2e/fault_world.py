@@ -16,12 +16,11 @@ from typing import Any
 
 import orjson
 from leak_world import PUBLIC_TEXT, SENSITIVE
+from shipped_detectors import SETTINGS, shipped_inspector, shipped_scanner
 
-from douane import config
 from douane.adapters.inspector.inspector import ScanningInspector
 from douane.core.finding import Failure, Inspection
 from douane.core.label import Level
-from douane.detect.settings import DetectorSettings
 
 RESTRICTED = [text for text, level, _ in SENSITIVE if level == int(Level.RESTRICTED)]
 SHORT_S = 0.02
@@ -67,8 +66,8 @@ class Broken:
 class WithoutMeaning(ScanningInspector):
     """Reads patterns; its layer of meaning fails in one of several ways, or claims nothing."""
 
-    def __init__(self, settings: DetectorSettings, rng: random.Random) -> None:
-        super().__init__(settings)
+    def __init__(self, rng: random.Random) -> None:
+        super().__init__(SETTINGS, scanner=shipped_scanner())
         self._rng = rng
 
     async def understand(self, value: Mapping[str, Any], inspection: Inspection, owner: str) -> Inspection:
@@ -82,22 +81,21 @@ class WithoutMeaning(ScanningInspector):
 
 def inspector_of(kind: str, rng: random.Random) -> ScanningInspector:
     """Return an inspector with this fault; a sound one for kinds of body."""
-    settings = DetectorSettings(config.detector_rules())
     if kind == "a detector raises":
-        broken = ScanningInspector(settings)
+        broken = shipped_inspector()
         broken._scanner = Broken(rng)  # type: ignore[assignment]
         return broken
     if kind == "a detector raises in the child":
-        return ScanningInspector(settings, inline_bytes=0, command=(sys.executable, "-c", RAISES_IN_THE_CHILD))
+        return shipped_inspector(inline_bytes=0, command=(sys.executable, "-c", RAISES_IN_THE_CHILD))
     if kind == "the queue is full":
-        return ScanningInspector(settings, inline_bytes=0, queue=0)
+        return shipped_inspector(inline_bytes=0, queue=0)
     if kind == "the deadline has passed":
-        return ScanningInspector(settings, inline_bytes=0, deadline_s=0.0)
+        return shipped_inspector(inline_bytes=0, deadline_s=0.0)
     if kind == "meaning fails":
-        return WithoutMeaning(settings, rng)
+        return WithoutMeaning(rng)
     if kind in COMMANDS:
-        return ScanningInspector(settings, inline_bytes=0, deadline_s=SHORT_S, command=COMMANDS[kind])
-    return ScanningInspector(settings)
+        return shipped_inspector(inline_bytes=0, deadline_s=SHORT_S, command=COMMANDS[kind])
+    return shipped_inspector()
 
 
 INSPECTORS = (

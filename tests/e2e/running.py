@@ -130,6 +130,7 @@ def cli(*arguments: str, data: Path | None = None, stdin: bytes = b"", cwd: Path
 
 TWO_ZONES = """
 [policy]
+meaning = "off"
 allow_unchecked = true
 
 [zones.premises]

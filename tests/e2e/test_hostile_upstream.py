@@ -29,6 +29,7 @@ GROWTH_MB = 96
 
 ZONES = """
 [policy]
+meaning = "off"
 allow_unchecked = true
 
 [zones.cloud]

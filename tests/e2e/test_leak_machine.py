@@ -10,12 +10,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from leak_world import FAULTS, PATHS, SENSITIVE, SOURCES, ask, bad, body_of, good, reloaded, topology, world_of
+from shipped_detectors import shipped_inspector
 
-from douane import config
-from douane.adapters.inspector.inspector import ScanningInspector
 from douane.core.label import Label, Level
 from douane.core.traffic.clearance import Revocations
-from douane.detect.settings import DetectorSettings
 from douane.testing.keys import digest_of
 
 EXAMPLES = int(os.environ.get("DOUANE_MACHINE_EXAMPLES", "60"))
@@ -28,7 +26,7 @@ class LeakMachine(RuleBasedStateMachine):
     def begin(self, seed: int) -> None:
         self.rng = random.Random(seed)
         self.runner = asyncio.Runner()
-        self.inspector = ScanningInspector(DetectorSettings(config.detector_rules()))
+        self.inspector = shipped_inspector()
         self.world = world_of(topology(self.rng), self.inspector, self.rng)
         self.reloads = 1
 

@@ -26,12 +26,11 @@ from leak_world import (
     topology,
     world_of,
 )
+from shipped_detectors import shipped_inspector
 
-from douane import config
 from douane.adapters.inspector.inspector import ScanningInspector
 from douane.core.traffic.snapshot import Snapshot
 from douane.core.zone import Zone
-from douane.detect.settings import DetectorSettings
 
 CASES = int(os.environ.get("DOUANE_MATRIX_CASES", "20"))
 FAULTS = ("none", "upstream 500", "timeout", "cut stream", "reload in flight")
@@ -68,7 +67,7 @@ def test_what_reaches_a_zone_that_masks_holds_nothing_that_it_is_not_cleared_for
 
 
 async def cell(fault: str, endpoint: str, stream: bool) -> None:
-    inspector = ScanningInspector(DetectorSettings(config.detector_rules()))
+    inspector = shipped_inspector()
     try:
         for source in SOURCES:
             for number in range(CASES):

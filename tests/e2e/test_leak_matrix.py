@@ -30,13 +30,11 @@ from leak_world import (
     topology,
     world_of,
 )
+from shipped_detectors import shipped_inspector, shipped_scanner
 
-from douane import config
 from douane.adapters.inspector.inspector import ScanningInspector
 from douane.core.label import Label, Level
 from douane.core.traffic.classification import classify
-from douane.detect.scanner import Scanner
-from douane.detect.settings import DetectorSettings
 
 CASES = int(os.environ.get("DOUANE_MATRIX_CASES", "27"))
 CELLS = [
@@ -56,7 +54,7 @@ def test_nothing_sensitive_reaches_a_zone_not_cleared_for_it(fault: str, endpoin
 
 
 async def cell(fault: str, endpoint: str, stream: bool) -> None:
-    inspector = ScanningInspector(DetectorSettings(config.detector_rules()))
+    inspector = shipped_inspector()
     try:
         for source in SOURCES:
             for number in range(CASES):
@@ -162,7 +160,7 @@ def test_the_matrix_was_filled_and_could_have_failed(capsys: pytest.CaptureFixtu
 @pytest.mark.parametrize("disguise", TRANSFORMS)
 def test_a_disguise_lowers_no_label(disguise: str) -> None:
     """Says which way of writing which value is not seen; the matrix above says only that something leaked."""
-    scanner = Scanner.of(DetectorSettings(config.detector_rules()))
+    scanner = shipped_scanner()
     policy = replace(topology(random.Random(1)).policy, layers=frozenset())
     low = []
     for carried in CARRIED:
@@ -182,7 +180,7 @@ def test_public_text_does_reach_the_cloud() -> None:
     """The matrix would also pass on a gateway that sends nothing: this one sends."""
 
     async def run() -> int:
-        inspector = ScanningInspector(DetectorSettings(config.detector_rules()))
+        inspector = shipped_inspector()
         reached = 0
         for number in range(100):
             rng = random.Random(number)

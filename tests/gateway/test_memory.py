@@ -11,15 +11,13 @@ from typing import Any
 import orjson
 import pytest
 from leak_world import PUBLIC_TEXT, SENSITIVE, World, ask, make_deployment, piece, policy, world_of
+from shipped_detectors import shipped_inspector
 
-from douane import config
-from douane.adapters.inspector.inspector import ScanningInspector
 from douane.core.finding import Failure, Inspection
 from douane.core.label import Clearance, Label, Level
 from douane.core.traffic.conversation import NameKind, spoken
 from douane.core.traffic.snapshot import Key, Policy, Route, Snapshot
 from douane.core.zone import Zone
-from douane.detect.settings import DetectorSettings
 from douane.errors import StoreFailed
 from douane.ports import Inspector
 from douane.testing.client import RecordingSink
@@ -62,7 +60,7 @@ class Talk:
         rules: Policy | None = None,
         conversations: InMemoryConversations | None = None,
     ) -> None:
-        self.inspector = inspector or ScanningInspector(DetectorSettings(config.detector_rules()))
+        self.inspector = inspector or shipped_inspector()
         self.book = conversations or InMemoryConversations()
         self.world: World = world_of(house(rules), self.inspector, random.Random(0), keys=KEYS, conversations=self.book)
 

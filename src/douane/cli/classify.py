@@ -31,6 +31,7 @@ def classify(
     from douane.cli.meaning import understand_with
     from douane.cli.render import opened
     from douane.control.classify import classify_lines, classify_text
+    from douane.detect.settings import MEANING_LAYERS
     from douane.errors import InvalidRequest
 
     if file is not None and jsonl is not None:
@@ -41,7 +42,7 @@ def classify(
     configuration = configuration_of(start, kinds_installed())
     policy = configuration.snapshot.policy
     scanner = scanner_of(configuration)
-    layers = configuration.detectors.meaning.layers
+    layers = [layer for layer in MEANING_LAYERS if layer in policy.layers]
     understand = understand_with([name for name in layers if not (no_meaning and name == "meaning")])
     if jsonl is not None:
         unread = False

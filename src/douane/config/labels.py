@@ -18,8 +18,8 @@ from douane.config.problems import Path, Problems, choose, dotted, quoted
 from douane.config.version import version_of
 from douane.core.finding import FINDING_TYPES
 from douane.core.label import COMPARTMENTS, RESTRICTED, Clearance, Label, Level
-from douane.core.traffic.snapshot import Policy
-from douane.detect.settings import MeaningSettings
+from douane.core.traffic.snapshot import Policy, Snapshot
+from douane.detect.settings import MEANING_LAYERS, MeaningSettings
 
 EVERY = "*"
 
@@ -85,15 +85,25 @@ def _level(word: str) -> Level:
 _PATTERNS = "patterns"
 _MEANING: Mapping[str, tuple[str, ...]] = {
     "off": (),
-    "light": ("meaning-light",),
-    "full": ("meaning-light", "meaning"),
+    "light": MEANING_LAYERS[:1],
+    "full": MEANING_LAYERS,
 }
 """Which layers, beside the patterns, must have read whatever leaves the premises, by `policy.meaning`."""
 
 
-def compile_meaning(given: schema.Policy) -> MeaningSettings:
-    """Return what reads for meaning."""
-    return MeaningSettings(_MEANING[given.meaning], float(given.meaning_deadline_s), given.meaning_processes)
+def compile_meaning(given: schema.Policy, snapshot: Snapshot, problems: Problems) -> MeaningSettings:
+    """Return what reads for meaning: nothing does where no deployment is off the premises."""
+    away = sorted({one.zone for one in snapshot.deployments.values() if not snapshot.zones[one.zone].premises})
+    if away and given.meaning != "full":
+        read = "is read by patterns alone" if given.meaning == "off" else "is read by patterns and a sieve"
+        problems.warn(
+            "meaning_unread",
+            "What leaves the premises is read for its meaning.",
+            f"`policy.meaning` is `{given.meaning}`: what goes to zone {quoted(away[0])} {read}.",
+            "Leave `policy.meaning` at `full`, unless labels that clients declare suffice you.",
+        )
+    layers = _MEANING[given.meaning] if away else ()
+    return MeaningSettings(layers, float(given.meaning_deadline_s), given.meaning_processes)
 
 
 def compile_policy(

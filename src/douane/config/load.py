@@ -107,9 +107,8 @@ def loads(
     regions = _regions(document.policy.regions, problems)
     if problems.found:
         raise ConfigurationErrors(tuple(problems.found))
-    detectors = DetectorSettings(
-        detector_rules(), regions=regions, registered=registered, meaning=compile_meaning(document.policy)
-    )
+    meaning = compile_meaning(document.policy, snapshot, problems)
+    detectors = DetectorSettings(detector_rules(), regions=regions, registered=registered, meaning=meaning)
     return Configuration(_server(document.server, base_dir), snapshot, detectors, tuple(problems.warnings), source)
 
 

@@ -214,7 +214,7 @@ class Policy(Settings):
         description="Countries whose national telephone numbers are found; international ones always are.",
     )  # fmt: skip
     meaning: Literal["off", "light", "full"] = Field(
-        default="off",
+        default="full",
         description="Which layers read for its meaning what could leave the premises: none, the light one, or both.",
     )
     vault_s: Seconds = Field(

@@ -24,6 +24,8 @@ class MeaningSettings:
 
 
 NO_MEANING: Final = MeaningSettings()
+MEANING_LAYERS: Final = ("meaning-light", "meaning")
+"""What reads for meaning, in the order in which it does."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,8 @@ class ScanningInspector:
     the child. So are those of them that look like more than `inline_hits` findings. What is read for its meaning is
     read by children of their own, which `start` starts.
 
-    `command` starts the child, `reader_command` those; a test gives some that hang or die.
+    `command` starts the child, `reader_command` those; a test gives some that hang or die. `scanner` is one that was
+    made of these settings already: compiling takes seconds.
     """
 
     def __init__(
@@ -65,9 +66,10 @@ class ScanningInspector:
         command: Sequence[str] | None = None,
         reader_command: Sequence[str] | None = None,
         shelf: Shelf | None = None,
+        scanner: Scanner | None = None,
     ) -> None:
         self._shelf = shelf
-        self._scanner = Scanner.of(settings, shelf=shelf)
+        self._scanner = scanner or Scanner.of(settings, shelf=shelf)
         self._command = tuple(command or WORKER)
         self._reader_command = reader_command
         self._settings = settings
