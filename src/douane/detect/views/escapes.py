@@ -21,9 +21,11 @@ from douane.detect.views.view import Shared
 _REACH = 64
 _HEX = rb"[0-9A-Fa-f]"
 _PERCENT = rb"%" + _HEX + rb"{2}"
-_PAIR = rb"\\+u[dD][89abAB]%b{2}\\+u[dD][c-fC-F]%b{2}" % (_HEX, _HEX)
-_UNICODE = rb"\\+u(?:%b{4}|\{%b{1,6}\})|\\+U0%b{7}" % (_HEX, _HEX, _HEX)
-_BYTE = rb"\\+x%b{2}" % _HEX
+_SLASHES = rb"(?<!\\)\\++"
+"""All of those that stand together: one more would be looked for from each of them."""
+_PAIR = _SLASHES + rb"u[dD][89abAB]%b{2}\\+u[dD][c-fC-F]%b{2}" % (_HEX, _HEX)
+_UNICODE = _SLASHES + rb"(?:u(?:%b{4}|\{%b{1,6}\})|U0%b{7})" % (_HEX, _HEX, _HEX)
+_BYTE = _SLASHES + rb"x%b{2}" % _HEX
 _ENTITY = rb"&(?:#[0-9]{2,7};?|#[xX]%b{2,6};?|[A-Za-z]{2,24};)" % _HEX
 _QUOTED = rb"=[0-9A-F]{2}"
 _DIGITS = re.compile(rb"%b+" % _HEX)
@@ -65,7 +67,7 @@ def escape_views() -> tuple[EscapeView, ...]:
         ),
         EscapeView(
             "escape", rb"\\(?:[uU](?:%b{4}|\{)|x%b{2})" % (_HEX, _HEX), _runs(any_unicode),
-            any_unicode + rb"""|\\+["'/nrt]""", _of_escape,
+            any_unicode + b"|" + _SLASHES + rb"""["'/nrt]""", _of_escape,
         ),
         EscapeView("entity", _ENTITY, _runs(_ENTITY), _ENTITY, _of_entity),
         EscapeView("quoted", _QUOTED + _QUOTED, _runs(_QUOTED), _QUOTED + rb"|=\r?\n", _of_quoted),
