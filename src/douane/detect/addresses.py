@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from douane.detect.capitals import AFTER, BEFORE, BLANKS, LETTER, LOWER, NAME, PARTICLE, UPPER
+from douane.detect.capitals import AFTER, BEFORE, BLANKS, LETTER, LOWER, NAME, PARTICLES, UPPER
 from douane.detect.detector import Candidate
 from douane.detect.engine import Probe
 from douane.detect.identifiers import BY_WORD
@@ -36,8 +36,11 @@ _LINE: Final = rb"(?:[ ,;\-]|\\n|\r?\n|\xc2\xa0){1,4}"
 _APOSTROPHE: Final = rb"(?:'|\xe2\x80\x99)"
 _HONOUR: Final = rb"(?:(?:St|Ste|Dr|Gal|Mal|Pdt|Prof|\xc3\x89m|S|Sta|Sto)\.? )"
 _JOINT: Final = rb"(?:et|and|y|e|en|sur|aux?|sous|les|l\xc3\xa8s) "
-_BEFORE_NAME: Final = _any(PARTICLE, _HONOUR, _JOINT, rb"[0-9]{1,2} ")
-_WORDS: Final = _BEFORE_NAME + rb"*" + NAME + rb"(?:(?:[ \-]|\xc2\xa0)" + _BEFORE_NAME + rb"*" + NAME + rb"){0,4}"
+_BEFORE_NAME: Final = _any(PARTICLES, _HONOUR, _JOINT, rb"[0-9]{1,2} ")
+_WORDS: Final = (
+    rb"(?>" + _BEFORE_NAME + rb"*" + NAME + rb"(?:(?:[ \-]|\xc2\xa0)" + _BEFORE_NAME + rb"*" + NAME + rb"){0,4})"
+)
+"""As many as there are: fewer never let more follow, and would be tried one by one."""
 _SMALL_NAME: Final = (
     _any(rb"des? ", rb"du ", rb"de la ", b"(?:de )?[ld]" + _APOSTROPHE, rb"la ", rb"les? ")
     + rb"(?:[a-z]|\xc3[\x80-\xbf]){3,20}"

@@ -20,6 +20,8 @@ from douane.detect.rules import MarkRow
 
 _GAP = b"(?:" + BLANK + rb"|\r|\n)"
 _BLANKS = re.compile(rb" \??")
+_SIGN_OF_A_WORD = rb"[^\x20.!?\x00]"
+"""As rows write it. A blank of any kind is none: what may be either is tried as both."""
 _ANNOUNCED = re.compile(
     rb"(?:classification|classified|confidentialit(?:y|\xc3\xa9|e)|niveau|marking|mention|protection|sensibilit(?:\xc3\xa9|e)"
     rb"|sensitivity|einstufung|geheimhaltungsgrad|vertraulichkeit(?:sstufe)?|schutzklasse|level|label|nivel|livello"
@@ -149,4 +151,5 @@ def _bytes(pattern: str) -> bytes:
 def _compiled(pattern: str) -> re.Pattern[bytes]:
     """Return a pattern for text in small letters that begins with a letter: so the search skips to where one stands."""
     spaced = _BLANKS.sub(lambda blank: _GAP + (b"{0,2}" if blank[0] == b" ?" else b"{1,4}"), _bytes(pattern))
+    spaced = spaced.replace(_SIGN_OF_A_WORD, rb"(?:(?!" + _GAP + rb")" + _SIGN_OF_A_WORD + rb")")
     return re.compile(rb"(?:" + spaced + rb")(?![a-z0-9_])")

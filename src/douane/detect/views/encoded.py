@@ -26,7 +26,9 @@ _CLASS = rb"[A-Za-z0-9+/_\-]"
 _URL_SAFE = bytes.maketrans(b"-_", b"+/")
 _PRINTABLE = bytes(range(0x20, 0x7F)) + b"\t\n\r"
 _LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789@"
-_HEX = re.compile(rb"(?:[0-9A-F]{2}|[0-9a-f]{2})++")
+_HEX = re.compile(rb"(?:[0-9][0-9A-Fa-f]|[A-F][0-9A-F]|[a-f][0-9a-f])+")
+"""Bytes in capitals or in small letters, told apart by their first sign: what could be read in two ways is tried in
+all of them."""
 _PART = re.compile(rb"[A-Za-z0-9+]{14,}")
 _NEXT_LINE = re.compile(rb"(?:\r?\n|\\+r\\+n|\\+n)[ \t]{0,8}(%b+)" % _CLASS)
 _LONG_LINE = 40

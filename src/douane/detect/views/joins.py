@@ -19,7 +19,7 @@ from douane.detect.views.taken import Taken
 from douane.detect.views.view import Shared
 
 _SIGN = rb"(?:[!-~]|[\xc2-\xdf][\x80-\xbf])"
-_ANY = rb"(?:[ -~]|\xc2\xa0|[\xc2-\xdf][\x80-\xbf]|\xe2\x80[\x80-\x8a\xaf])"
+_ANY = rb"(?:[ -~]|[\xc2-\xdf][\x80-\xbf]|\xe2\x80[\x80-\x8a\xaf])"
 _WORD = rb"[A-Za-z0-9@+(]"
 _BETWEEN = rb"(?: |\xc2\xa0|\xe2\x80[\x80-\x8a\xaf]|\.|-|_|\*|\||/|~|\xc2\xb7|\t|\r?\n)"
 _BETWEEN_ONE = rb"(?:[ .\-_*|/~\t\n\xa0\xaf\xb7])"
