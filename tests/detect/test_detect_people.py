@@ -112,6 +112,12 @@ def test_a_street_without_its_number_is_no_address(scanner, text):
     assert found(scanner, text, "ADDRESS") == []
 
 
+@pytest.mark.parametrize("text", ["Via Roma 12 Milano", "Calle de Alcalá 12 Madrid", "Rua Augusta 10 Lisboa"])
+def test_a_number_between_a_street_and_a_town_belongs_to_the_street(scanner, text):
+    (found,) = (one for one in scanner.scan(text).findings if one.type == "ADDRESS")
+    assert text[: found.end].endswith(("12", "10"))
+
+
 def test_a_home_is_told_from_other_addresses(scanner):
     def details(text):
         return [f.detail for f in scanner.scan(text).findings if f.type == "ADDRESS"]
@@ -240,9 +246,11 @@ def test_the_rows_of_people_decode():
     [
         "12 rue Victor Hugo 75001 " + "Ā" * 40,
         "12 rue " + "des " * 50 + "x",
+        "12 rue " + "de la " * 40 + "x",
+        "12 rue Victor Hugo 75001 " + "AA-" * 60 + "_",
         (" " + "A" * 31 + "a Jean Dupont") * 1000,
     ],
-    ids=["a town", "a street", "a surname"],
+    ids=["a town", "a street", "a street of articles", "a town in parts", "a surname"],
 )
 def test_what_goes_on_like_a_name_and_is_none_is_told_in_one_go(scanner, text):
     """Each sign of these could once be read in two ways, and all of them were tried: for hours."""

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from douane.detect.capitals import AFTER, BEFORE, BLANKS, LETTER, LOWER, NAME, PARTICLES, UPPER
+from douane.detect.capitals import AFTER, BEFORE, BLANKS, LETTER, LOWER, NAME, PARTICLE, UPPER, WHOLE_NAME
 from douane.detect.detector import Candidate
 from douane.detect.engine import Probe
 from douane.detect.identifiers import BY_WORD
@@ -36,11 +36,9 @@ _LINE: Final = rb"(?:[ ,;\-]|\\n|\r?\n|\xc2\xa0){1,4}"
 _APOSTROPHE: Final = rb"(?:'|\xe2\x80\x99)"
 _HONOUR: Final = rb"(?:(?:St|Ste|Dr|Gal|Mal|Pdt|Prof|\xc3\x89m|S|Sta|Sto)\.? )"
 _JOINT: Final = rb"(?:et|and|y|e|en|sur|aux?|sous|les|l\xc3\xa8s) "
-_BEFORE_NAME: Final = _any(PARTICLES, _HONOUR, _JOINT, rb"[0-9]{1,2} ")
-_WORDS: Final = (
-    rb"(?>" + _BEFORE_NAME + rb"*" + NAME + rb"(?:(?:[ \-]|\xc2\xa0)" + _BEFORE_NAME + rb"*" + NAME + rb"){0,4})"
-)
-"""As many as there are: fewer never let more follow, and would be tried one by one."""
+_BEFORE_NAME: Final = _any(PARTICLE, _HONOUR, _JOINT, rb"[0-9]{1,2} ")
+_ONE: Final = _BEFORE_NAME + rb"*+" + WHOLE_NAME
+_WORDS: Final = _ONE + rb"(?:(?:[ \-]|\xc2\xa0)" + _ONE + rb"){0,4}"
 _SMALL_NAME: Final = (
     _any(rb"des? ", rb"du ", rb"de la ", b"(?:de )?[ld]" + _APOSTROPHE, rb"la ", rb"les? ")
     + rb"(?:[a-z]|\xc3[\x80-\xbf]){3,20}"
@@ -57,12 +55,12 @@ _ROOM_WORDS: Final = (
     rb"[Ee\xc3\x89]{1,2}tage", b"Piso", b"Puerta", b"Interno", b"Scala", b"piano", b"lok", b"m",
 )  # fmt: skip
 _INSIDE: Final = _any(*_ROOM_WORDS) + rb"\.? ?[0-9A-Za-z]{1,4}" + _LINE
-_TOWN_WORD: Final = UPPER + _any(LETTER, rb"['\-]") + rb"{1,30}"
+_TOWN_WORD: Final = UPPER + _any(LETTER, rb"['\-]") + rb"{1,60}"
 _TOWN_JOINT: Final = _any(
     b"sur", b"en", b"les?", b"la", b"de", b"du", b"am", b"an der", b"in", b"di", b"del", b"upon", b"aux?", b"sous"
 )
 _CEDEX: Final = rb"(?:(?<=CEDEX) [0-9]{1,2}(?![0-9]))?"
-_TOWN: Final = _TOWN_WORD + rb"(?:[ \-](?:" + _TOWN_JOINT + rb"[ \-])?" + _TOWN_WORD + rb"){0,3}" + _CEDEX
+_TOWN: Final = _TOWN_WORD + rb"(?: (?:" + _TOWN_JOINT + rb"[ \-])?" + _TOWN_WORD + rb"){0,3}" + _CEDEX
 _GAP: Final = rb"(?: |" + _LINE + rb")"
 _POST_CODE: Final = _any(
     rb"(?:[A-Z]{1,2}-)?[0-9]{4,5}(?:-[0-9]{3})?(?: [A-Z]{2}(?= ))?", rb"[0-9]{2}-[0-9]{3}", rb"[0-9]{2} [0-9]{3}"
@@ -186,7 +184,7 @@ def _southern(words: Sequence[str]) -> Form:
 def _compound(words: Sequence[str]) -> Form:
     """`Lindenstrasse 12`, `Keizersgracht 123`."""
     probe = Probe(rb" [0-9]", caseless=True, heads=tuple(b"[a-z]" + _spelled(word) for word in words))
-    whole = rb"(?:" + NAME + rb"[ \-]){0,2}" + NAME + _word(words) + BLANKS + _NUMBER + _TAIL + rb"?"
+    whole = rb"(?:" + WHOLE_NAME + rb"[ \-]){0,2}" + NAME + _word(words) + BLANKS + _NUMBER + _TAIL + rb"?"
     return _form(probe, _CAPITAL, 64, whole)
 
 

@@ -44,7 +44,7 @@ class BirthDetector:
         )
         date = rb"(?<![0-9A-Za-z])(?:" + b"|".join(forms) + rb")(?![0-9])"
         self._date = re.compile(date, re.IGNORECASE)
-        self._cell = re.compile(rb"[\"' ]*(" + date + rb")[^;,\t|\n\x00]{0,12}", re.IGNORECASE)
+        self._cell = re.compile(rb"[\"' ]*+(" + date + rb")[^;,\t|\n\x00]{0,12}", re.IGNORECASE)
 
     def find(self, data: bytes, ends: Sequence[list[int]]) -> Iterator[Candidate]:
         words = ends[0]

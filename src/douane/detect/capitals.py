@@ -11,11 +11,8 @@ LETTER: Final = rb"(?:[A-Za-z]|\xc3[\x80-\xbf]|[\xc4\xc5][\x80-\xbf])"
 """A letter of either kind. Not `UPPER` or `LOWER`: two bytes that fit both are tried in two ways each."""
 NAME: Final = UPPER + rb"(?:" + LETTER + rb"|" + _APOSTROPHE + UPPER + rb"|-" + LETTER + rb"){1,30}"
 """One word: `Dupont`, `DUPONT`, `O'Neill`, `Le-Goff`."""
-PARTICLES: Final = (
-    rb"(?:(?:de los|van der|van den|von der|de|du|des|del|della|di|da|dos|das|le|la|von|van|zu|ten|ter|el|ben|bin|af"
-    rb"|av)[ ]|[dlDL]" + _APOSTROPHE + rb")"
-)
-"""One of several that may follow each other: `de la` is two, since what can be read in two ways is tried in all."""
+WHOLE_NAME: Final = NAME + rb"+"
+"""The same, never cut short: where hyphens also part words, one may be cut in many ways."""
 PARTICLE: Final = (
     rb"(?:(?:de la|de los|van der|van den|van de|von der|de|du|des|del|della|di|da|dos|das|le|la|von|van|zu|ten|ter|el"
     rb"|ben|bin|af|av)[ ]|[dlDL]" + _APOSTROPHE + rb")"

@@ -44,7 +44,7 @@ _LISTED_RIGHT = re.compile(rb"[\"'`* ]{0,3}(?:[,|]|,? (?:and|or|et|ou|und|oder|y
 _EDGES = b"\x00\r\n\\-*/|#=_~[](){}<>:!.\xe2\x80\x93\x94\xc2\xab\xbb\"'"
 _WORD_SIGNS = frozenset(b"abcdefghijklmnopqrstuvwxyz0123456789_")
 _TITLE_LEFT = re.compile(rb"[ \t]*(?:#{1,6} ?|> ?|\*\*|__|\[|\()?\Z")
-_TITLE_RIGHT = re.compile(rb"[ \t]*(?:\*\*|__|\]|\))?[ \t]*(?:\Z|-(?!- [a-z])|[/|]|\xe2\x80[\x93\x94])")
+_TITLE_RIGHT = re.compile(rb"[ \t]*+(?:(?:\*\*|__|[\])])[ \t]*+)?(?:\Z|-(?!- [a-z])|[/|]|\xe2\x80[\x93\x94])")
 _CODE_BEFORE = re.compile(rb"(?:\.|[=!]= ?)\Z")
 _CODE_AFTER = re.compile(rb"[ \t]{0,2}(?:=[^=]|\()")
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from douane.detect.capitals import AFTER, BEFORE, BLANKS, NAME, PARTICLE, UPPER, words_of
+from douane.detect.capitals import AFTER, BEFORE, BLANKS, NAME, PARTICLE, UPPER, WHOLE_NAME, words_of
 from douane.detect.columns import Columns, tables
 from douane.detect.detector import Candidate
 from douane.detect.engine import Probe
@@ -20,14 +20,14 @@ from douane.detect.words import keyword_probe
 
 _RANK: Final = 1
 _INITIAL: Final = UPPER + rb"\."
-_ONE: Final = rb"(?:" + PARTICLE + rb"){0,2}" + NAME
+_ONE: Final = rb"(?:" + PARTICLE + rb"){0,2}" + WHOLE_NAME
 _MORE: Final = rb"(?:" + BLANKS + rb"(?:" + _INITIAL + rb"|" + _ONE + rb")" + AFTER + rb")"
 _NAMES: Final = rb"(?:" + _INITIAL + BLANKS + rb")?" + _ONE + AFTER + _MORE + rb"{0,3}"
 _GAP: Final = rb"(?:[ \t:,;=\"'*(\[>-]|\xc2\xa0|\xe2\x80[\x80-\xaf]|\xc2\xab|\r?\n|\\n|\x01\x00){1,8}"
 _TITLED: Final = re.compile(_NAMES)
 _AFTER_CUE: Final = re.compile(_GAP + rb"(" + _NAMES + rb")")
 _NAMED: Final = re.compile(_ONE + AFTER + rb"(?:-" + NAME + rb")?" + _MORE + rb"{0,2}")
-_CELL: Final = re.compile(rb"[\"' ]*(" + _NAMES + rb")[\"' ]*")
+_CELL: Final = re.compile(rb"[\"' ]*+(" + _NAMES + rb")[\"' ]*+")
 _BEFORE_BIRTH: Final = re.compile(
     BEFORE
     + rb"("

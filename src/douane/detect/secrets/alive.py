@@ -21,7 +21,7 @@ _PLACEHOLDER = re.compile(
 _REFERENCE = re.compile(
     rb"""(?:[A-Za-z_][A-Za-z0-9_]*(?:\.|::|->))+[A-Za-z_][A-Za-z0-9_]*      # a dotted name
     |\$[A-Za-z_][A-Za-z0-9_]*(?:::[A-Za-z0-9_]+)*-?|%[A-Z_]+%|@[A-Za-z_]+   # a variable
-    |_[A-Za-z_]+|[A-Za-z]*[Pp]ass(?:wor[dt]|wd|phrase)?[A-Za-z]*            # a type, a variable named so
+    |_[A-Za-z_]+|(?=[A-Za-z]*?[Pp]ass)[A-Za-z]++                           # a type, a variable named so
     |[a-z]+(?:_[a-z]+)+|[A-Z]+(?:_[A-Z]+)+|[a-z]+(?:-[a-z]+)+               # a name in words
     |[a-z]+://.*|(?:\.{0,2}/)?(?:[A-Za-z0-9_.\-]+/)+[A-Za-z0-9_.\-]*        # an address, a path
     |[0-9]{1,4}[-/.:][0-9]{1,2}[-/.:][0-9T:.Z+\-]+                          # a time
