@@ -25,6 +25,7 @@ from douane.adapters.engines.weights import Weights
 from douane.adapters.heap import give_back
 from douane.adapters.http1 import Http1Upstream
 from douane.adapters.inspector.inspector import ScanningInspector
+from douane.adapters.inspector.installed import detectors_installed
 from douane.adapters.limits_memory import MemoryLimits
 from douane.adapters.memory import ConversationMemory
 from douane.adapters.shelf import FolderShelf
@@ -96,10 +97,12 @@ def kinds_installed() -> Mapping[str, Kind]:
 def configuration_of(start: Start, kinds: Mapping[str, Kind]) -> config.Configuration:
     """Load the configuration that `start` means: a file, the demo, or the embedded default."""
     if start.config_path is not None:
-        return config.load(start.config_path, kinds=_facts(kinds))
-    name = "demo.toml" if start.demo else "default.toml"
-    text = files("douane.data").joinpath(name).read_text(encoding="utf-8")
-    return config.loads(text, base_dir=".", kinds=_facts(kinds), source=name)
+        found = config.load(start.config_path, kinds=_facts(kinds))
+    else:
+        name = "demo.toml" if start.demo else "default.toml"
+        text = files("douane.data").joinpath(name).read_text(encoding="utf-8")
+        found = config.loads(text, base_dir=".", kinds=_facts(kinds), source=name)
+    return replace(found, detectors=replace(found.detectors, installed=detectors_installed()))
 
 
 def _facts(kinds: Mapping[str, Kind]) -> config.KindTable:

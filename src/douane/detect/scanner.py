@@ -13,7 +13,7 @@ One scanner serves one thread (its engine's scratch does). Which label findings 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
 from hashlib import blake2b, sha256
 from itertools import islice
@@ -43,6 +43,7 @@ from douane.detect.views.levels import Levels, unread
 from douane.detect.views.table import views as all_views
 from douane.detect.walk import Document, pointer, walk
 from douane.detect.whole import BULK_FROM, MOST_PER_TYPE, TOLD_TOGETHER, together
+from douane.errors import ConfigurationError
 
 LAYER: Final = "patterns"
 MOST_CANDIDATES: Final = MOST_PER_TYPE + 64
@@ -80,6 +81,8 @@ class Scanner:
         self._watch = Watch(registered)
         self.engine_name = self._engine.name
         self.versions = {found.name: found.version for found in self._table}
+        if len(self.versions) < len(self._table):
+            raise _taken({found.name for found in extra})
         facts = [f"{name}/{version}" for name, version in self.versions.items()]
         facts += [f"@{view.name}/{view.version}" for view in views]
         facts += [rules.digest, ",".join(regions), phonenumbers.__version__, stdnum.__version__, *self._watch.facts]
@@ -89,9 +92,14 @@ class Scanner:
     @classmethod
     def of(cls, settings: DetectorSettings, compiled: Sequence[bytes] = (), shelf: Shelf | None = None) -> Scanner:
         """Return the scanner that a configuration asks for; `compiled` is what another one of these settings told."""
-        registered = settings.registered
         return cls(
-            settings.rows, settings.engine, settings.regions, registered=registered, compiled=compiled, shelf=shelf
+            settings.rows,
+            settings.engine,
+            settings.regions,
+            extra=[one.detector for one in settings.installed],
+            registered=settings.registered,
+            compiled=compiled,
+            shelf=shelf,
         )
 
     @property
@@ -305,3 +313,12 @@ def _placed(value: Any, spans: list[Span]) -> tuple[Finding, ...]:
         for (leaf, first, last), (_, _, kind, detail, confidence, detector, _) in zip(places, spans, strict=True)
     ]
     return tuple(findings)
+
+
+def _taken(names: Collection[str]) -> ConfigurationError:
+    named = ", ".join(f"`{name}`" for name in sorted(names))
+    return ConfigurationError(
+        f"Of the detectors that were added ({named}), one has the name of another.",
+        "Give it a name of its own.",
+        rule="Each detector has a name of its own: receipts name what found.",
+    )

@@ -6,10 +6,11 @@ Reading it from files is left to `douane.config`, what it comes to, to `douane.d
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
+from douane.detect.detector import Detector
 from douane.detect.phones import DEFAULT_REGIONS
 from douane.detect.registered.watch import Registered, registered_of
 
@@ -28,11 +29,19 @@ MEANING_LAYERS: Final = ("meaning-light", "meaning")
 """What reads for meaning, in the order in which it does."""
 
 
+class Installed(NamedTuple):
+    """A detector of another package, and where it is made: `module:attribute`."""
+
+    origin: str
+    detector: Detector
+
+
 @dataclass(frozen=True, slots=True)
 class DetectorSettings:
     """`rows` are the parsed files of data/detectors, by name; `regions` whose national phone numbers are looked for.
 
-    `registered` are the dictionaries and fingerprints of tenants; `meaning` is what processes of its own read for.
+    `registered` are the dictionaries and fingerprints of tenants; `meaning` is what processes of its own read for;
+    `installed` are the detectors that other packages bring.
     """
 
     rows: Mapping[str, Mapping[str, Any]]
@@ -40,14 +49,22 @@ class DetectorSettings:
     regions: tuple[str, ...] = DEFAULT_REGIONS
     registered: tuple[Registered, ...] = ()
     meaning: MeaningSettings = NO_MEANING
+    installed: tuple[Installed, ...] = ()
 
     def as_fields(self) -> dict[str, Any]:
         """Return it as JSON for another process."""
         registered = [one.as_fields() for one in self.registered]
-        return {"rows": self.rows, "engine": self.engine, "regions": self.regions, "registered": registered}
+        return {
+            "rows": self.rows,
+            "engine": self.engine,
+            "regions": self.regions,
+            "registered": registered,
+            "installed": [one.origin for one in self.installed],
+        }
 
 
-def settings_of(fields: Mapping[str, Any]) -> DetectorSettings:
-    """Return what `as_fields` gave."""
+def settings_of(fields: Mapping[str, Any], load: Callable[[str], Detector]) -> DetectorSettings:
+    """Return what `as_fields` gave; `load` makes a detector that is installed, by its place."""
     registered = tuple(map(registered_of, fields["registered"]))
-    return DetectorSettings(fields["rows"], fields["engine"], tuple(fields["regions"]), registered)
+    installed = tuple(Installed(origin, load(origin)) for origin in fields["installed"])
+    return DetectorSettings(fields["rows"], fields["engine"], tuple(fields["regions"]), registered, installed=installed)

@@ -181,7 +181,10 @@ def _things_to_try(house: House, base: str, program: str) -> list[str]:
         ("public text: may go to the cloud", "Say hello in one short sentence."),
         ("an IBAN: confidential, stays", "Pay invoice 12 to FR14 2004 1010 0505 0001 3M02 606."),
         ("a French NIR: restricted, stays", "Le salarié au NIR 2 69 05 49 588 157 80 demande un congé."),
-        ("a diagnosis, no name and no number: stays by its meaning", "Write to her GP that the biopsy shows a carcinoma."),
+        (
+            "a diagnosis without a name: stays by its meaning",
+            "Write to her GP that the biopsy shows a carcinoma.",
+        ),
     )
     lines = ["Try it (SmolLM2-135M is a demonstration model; watch x-douane-zone, not its wisdom):"]
     for what, text in texts:

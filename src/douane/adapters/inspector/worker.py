@@ -14,6 +14,7 @@ from typing import Any, Final
 import orjson
 
 from douane.adapters.inspector.frames import received, serve
+from douane.adapters.inspector.installed import loaded
 from douane.core.finding import Inspection
 from douane.detect.scanner import Scanner
 from douane.detect.settings import settings_of
@@ -29,7 +30,7 @@ def main() -> None:
     if greeting is None:
         return
     fields = orjson.loads(greeting)
-    scanner = Scanner.of(settings_of(fields), tuple(map(b64decode, fields["compiled"])))
+    scanner = Scanner.of(settings_of(fields, loaded), tuple(map(b64decode, fields["compiled"])))
     serve(source, sys.stdout.buffer, lambda owner, body: as_fields(scanner.scan(orjson.loads(body), owner)))
 
 
