@@ -9,13 +9,14 @@ Rules enforced:
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import ClassVar, Final
 
 from douane.detect.detector import Candidate
-from douane.detect.digits import Place, Tie, groupings, tie_of
-from douane.detect.identifiers import BY_BOTH, BY_CHECK, Scan, passes_luhn
+from douane.detect.digits import Place, Run, Tie, groupings, tie_of
+from douane.detect.identifiers import BY_BOTH, BY_CHECK, Scan
 from douane.detect.rules import CardRange
+from douane.detect.sums import LuhnSum
 from douane.detect.words import CLOSE
 
 CARD: Final = "CARD"
@@ -38,6 +39,7 @@ class Cards:
     LENGTHS: ClassVar[range] = range(12, 20)
 
     def __init__(self, ranges: Sequence[CardRange]) -> None:
+        self._sums = {length: LuhnSum(length) for length in self.LENGTHS}
         self._usual: dict[int, list[tuple[re.Pattern[bytes], str]]] = {}
         self._known: dict[int, list[tuple[re.Pattern[bytes], str]]] = {}
         for row in ranges:
@@ -53,16 +55,16 @@ class Cards:
             for sizes in groupings(length, cuts)
         ]
 
+    def right(self, numbers: Sequence[bytes]) -> Set[bytes]:
+        """Return those of some numbers of one length that have a Luhn digit."""
+        passing = self._sums[len(numbers[0])].passing(numbers)
+        return {digits for digits in passing if digits.count(digits[:1]) < len(digits)}
+
     def judge(self, scan: Scan, place: Place) -> Candidate | None:
-        """Return the card at a place; one that only the other numbers can tell is given to the crowd."""
+        """Return the card at a place, if it is one; one that only the other numbers can tell is given to the crowd."""
         digits = place.digits
-        if _is_cut_out(place):
-            return None
-        valid = passes_luhn(digits) and digits.count(digits[:1]) < len(digits)
         bare = place.first == place.last
-        if bare:
-            scan.crowd.count(CARD, digits, valid=valid)
-        if not valid or tie_of(scan.data, place) is Tie.WORD:
+        if tie_of(scan.data, place) is Tie.WORD:
             return None
         distance = scan.words.distance(CARD, place.start, place.end, _NAMED_WITHIN)
         if 0 <= distance <= CLOSE:
@@ -73,13 +75,13 @@ class Cards:
         if brand and not bare:
             return card
         if brand and scan.words.denied(place.start) < 0:
-            scan.crowd.doubt(CARD, _BY_CHANCE, card)
+            scan.crowd.doubt(self, _BY_CHANCE, card)
         return None
 
 
-def _is_cut_out(place: Place) -> bool:
+def is_cut_out(run: Run, first: int, last: int) -> bool:
     """Tell whether a fifth group of four digits stands beside four of them; those of an account number do."""
-    (groups, sizes, glued, *_), first, last, *_ = place
+    groups, sizes, glued, *_ = run
     if len(sizes) == last - first + 1:
         return False
     before = first > 0 and glued != "a" and sizes[first - 1] == _GROUP and groups[first][0] - groups[first - 1][1] == 1

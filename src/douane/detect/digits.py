@@ -31,6 +31,8 @@ _GLUE = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_\xc3" + bytes(ran
 """What the word before a run is made of."""
 _GLUE_SIGNS = b"-./#"
 _LONGEST_GLUE = 24
+_NEAR = 128
+"""A run that begins so close after another is looked for from there on."""
 _TIES = frozenset(_GLUE + _GLUE_SIGNS)
 _NAMED = frozenset(
     word.encode() for word in (
@@ -42,8 +44,12 @@ _NAMED = frozenset(
 
 
 K = TypeVar("K")
-Stretch: TypeAlias = tuple[int, int, tuple[K, ...]]
-"""The first and the last of some groups, and what kinds of number are grouped so."""
+Stretch: TypeAlias = tuple[int, int, K]
+"""The first and the last of some groups, and what is grouped so."""
+_LARGEST_SIZE = 255
+"""More digits than any number has."""
+_MOST_LEARNT, _MOST_GROUPS = 4096, 8
+"""So many ways in which runs are grouped are remembered, of so few groups."""
 
 
 class Run(NamedTuple):
@@ -71,18 +77,20 @@ class Place(NamedTuple):
     digits: bytes
 
 
-def runs(data: bytes, ends: Iterable[int]) -> Iterator[Run]:
-    """Yield every run that a hit of `RUN_PROBE` lies in, once, in order."""
+def spans(data: bytes, ends: Iterable[int]) -> Iterator[tuple[int, int]]:
+    """Yield the span of every run that a hit of `RUN_PROBE` lies in, once, in order."""
     done = 0
+    ahead: Iterator[re.Match[bytes]] = iter(())
     for end in ends:
         if end - 1 <= done:
             continue
-        last = _run_start(data, done, end - 1)
-        while last < end - 1 and (found := _RUN.search(data, last)) is not None:
-            first, last = found.span()
-            if last > done:
-                yield _run(data, first, last)
-                done = last
+        if not done or end - done > _NEAR:
+            ahead = _RUN.finditer(data, _run_start(data, done, end - 1))
+        for found in ahead:
+            first, done = found.span()
+            if done >= end - 1:
+                yield first, done
+                break
 
 
 def _run_start(data: bytes, low: int, end: int) -> int:
@@ -96,7 +104,8 @@ def _run_start(data: bytes, low: int, end: int) -> int:
     return at
 
 
-def _run(data: bytes, start: int, end: int) -> Run:
+def run_of(data: bytes, start: int, end: int) -> Run:
+    """Return the run that has a span."""
     blanked = data[start:end].translate(_BLANKED)
     groups: list[tuple[int, int]] = []
     at = start
@@ -122,34 +131,49 @@ def _tie(data: bytes, start: int) -> str:
 
 
 class Step(NamedTuple, Generic[K]):
-    """Where the sizes of groups have led: to these kinds, and by which sizes further on."""
+    """Where the sizes of groups have led: to a shape, and by which sizes further on."""
 
-    kinds: tuple[K, ...]
+    shape: K | None
     then: dict[int, Step[K]]
 
 
-def _step(table: Mapping[tuple[int, ...], tuple[K, ...]], done: tuple[int, ...] = ()) -> Step[K]:
+def _step(table: Mapping[tuple[int, ...], K], done: tuple[int, ...] = ()) -> Step[K]:
     depth = len(done)
     following = {sizes[depth] for sizes in table if sizes[:depth] == done and sizes != done}
-    return Step(table.get(done, ()), {size: _step(table, (*done, size)) for size in following})
+    return Step(table.get(done), {size: _step(table, (*done, size)) for size in following})
 
 
 class Shapes(Generic[K]):
-    """Which kinds of number are grouped in which ways, looked up by the sizes of a run's groups."""
+    """What is grouped in which way, looked up by the sizes of a run's groups."""
 
-    def __init__(self, kinds: Iterable[tuple[K, Iterable[tuple[int, ...]]]]) -> None:
-        table: dict[tuple[int, ...], tuple[K, ...]] = {}
-        for kind, ways in kinds:
-            for sizes in set(ways):
-                table[sizes] = (*table.get(sizes, ()), kind)
+    def __init__(self, table: Mapping[tuple[int, ...], K]) -> None:
         self._start = _step(table)
         self._fewest = min(map(sum, table))
-        self._whole = {sizes: tuple(self._within(sizes)) for sizes in table}
+        self._written = [(bytes(sizes), shape) for sizes, shape in table.items()]
+        self._known = {sizes: tuple(self._within(sizes)) for sizes in table}
+        self._most_known = len(table) + _MOST_LEARNT
 
     def of_run(self, sizes: tuple[int, ...]) -> Iterable[Stretch[K]]:
-        """Return each stretch of a run, given by the sizes of its groups, that is grouped as some kind is."""
-        known = self._whole.get(sizes)
-        return self._within(sizes) if known is None else known
+        """Return each stretch of a run, given by the sizes of its groups, that is grouped as one of the shapes is."""
+        known = self._known.get(sizes)
+        if known is None:
+            known = tuple(self._within(sizes))
+            if len(sizes) <= _MOST_GROUPS and len(self._known) < self._most_known:
+                self._known[sizes] = known
+        return known
+
+    def of_long_run(self, sizes: tuple[int, ...]) -> Iterator[tuple[K, list[int]]]:
+        """Yield each shape that groups of a run have, and the first groups of all those stretches."""
+        written = bytes([min(size, _LARGEST_SIZE) for size in sizes])
+        for shape_sizes, shape in self._written:
+            at = written.find(shape_sizes)
+            if at < 0:
+                continue
+            firsts: list[int] = []
+            while at >= 0:
+                firsts.append(at)
+                at = written.find(shape_sizes, at + 1)
+            yield shape, firsts
 
     def _within(self, sizes: tuple[int, ...]) -> Iterator[Stretch[K]]:
         groups = len(sizes)
@@ -163,15 +187,9 @@ class Shapes(Generic[K]):
                 step = then.get(sizes[last])
                 if step is None:
                     break
-                kinds, then = step
-                if kinds:
-                    yield first, last, kinds
-
-
-def place_of(data: bytes, run: Run, first: int, last: int) -> Place:
-    """Return some groups of a run with their digits."""
-    start, end = run.groups[first][0], run.groups[last][1]
-    return Place(run, first, last, start, end, data[start:end].translate(None, NOT_DIGITS))
+                shape, then = step
+                if shape is not None:
+                    yield first, last, shape
 
 
 class Tie(IntEnum):

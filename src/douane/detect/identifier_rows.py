@@ -21,7 +21,6 @@ class Quick:
     weights: tuple[int, ...] = ()
     modulus: int = 1
     remainders: tuple[int, ...] = ()
-    """Of the sum of codes, not of digits: the code of zero is counted in."""
     distinct: tuple[int, ...] = ()
     """How many different digits there may be before the last one."""
 
@@ -90,6 +89,4 @@ def _quick(quick: Mapping[str, Any]) -> Quick:
         return Quick(luhn=quick["luhn"])
     if "distinct" in quick:
         return Quick(distinct=tuple(quick["distinct"]))
-    weights, modulus = tuple(quick["weights"]), quick["modulus"]
-    codes = ord("0") * sum(weights)
-    return Quick(0, weights, modulus, tuple((wanted + codes) % modulus for wanted in quick.get("remainders", (0,))))
+    return Quick(0, tuple(quick["weights"]), quick["modulus"], tuple(quick.get("remainders", (0,))))

@@ -13,16 +13,16 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from importlib import import_module
 from itertools import pairwise
-from operator import mul
 from typing import Final, NamedTuple
 
 from douane.detect.detector import SEPARATOR, Candidate, windows
 from douane.detect.digits import Place, Run, Tie, even_gaps, groupings, is_apart, tie_of
 from douane.detect.engine import Probe
 from douane.detect.identifier_rows import IdentifierRow, Quick, WordRows
+from douane.detect.sums import LuhnSum, Sum
 from douane.detect.words import CLOSE, Vocabulary, Words, keyword_probe
 
 LUHN_ALONE: Final = "luhn"
@@ -70,13 +70,13 @@ class Crowd:
         seen = self._seen.get((kind, len(digits)))
         return None if seen is None else seen.get(digits)
 
-    def count(self, kind: object, digits: bytes, *, valid: bool) -> None:
-        """Take note of a bare number."""
-        key = kind, len(digits)
+    def count(self, kind: object, numbers: Sequence[bytes], valid: Set[bytes]) -> None:
+        """Take note of bare numbers of one length, and of which of them are valid."""
+        key = kind, len(numbers[0])
         seen = self._seen.setdefault(key, {})
-        if len(seen) < _MOST_COUNTED and digits not in seen:
-            seen[digits] = valid
-            self._valid[key] += valid
+        new = [digits for digits in dict.fromkeys(numbers) if digits not in seen][: _MOST_COUNTED - len(seen)]
+        seen.update((digits, digits in valid) for digits in new)
+        self._valid[key] += sum(digits in valid for digits in new)
 
     def doubt(self, kind: object, chance: float, candidate: Candidate) -> None:
         """Keep a candidate until the others are known."""
@@ -92,12 +92,11 @@ class Crowd:
 
 
 class Scan(NamedTuple):
-    """What the judges of one scan share. `right` remembers whose check digits were looked at."""
+    """What the judges of one scan share."""
 
     data: bytes
     words: Words
     crowd: Crowd
-    right: dict[tuple[object, bytes], bool]
 
 
 class Way(NamedTuple):
@@ -149,21 +148,17 @@ class DigitNumber:
         self._form = re.compile(row.form.encode())
         self._bare = re.compile(row.bare.encode()) if row.bare else None
         self._check = _check(row.check)
-        self._key = object()
+        self._sum = _sum(row.quick)
+
+    def right(self, numbers: Sequence[bytes]) -> Set[bytes]:
+        """Return those of some numbers of one length whose form and check digits are right."""
+        few = numbers if self._sum is None else self._sum.passing(numbers)
+        return set(filter(self._is_right, set(few)))
 
     def judge(self, scan: Scan, place: Place) -> Candidate | None:
-        """Return the number at a place; one that only the others can tell is given to the crowd."""
-        row, digits, words = self.row, place.digits, scan.words
+        """Return the number at a place, if it is right; one that only the others can tell is given to the crowd."""
+        row, words = self.row, scan.words
         bare = place.first == place.last
-        valid = scan.crowd.known(self._key, digits) if bare else scan.right.get((self._key, digits))
-        if valid is None:
-            valid = self._right(digits)
-            if not bare and len(scan.right) < _MOST_COUNTED:
-                scan.right[self._key, digits] = valid
-            if bare:
-                scan.crowd.count(self._key, digits, valid=valid)
-        if not valid:
-            return None
         distance = words.distance(row.type, place.start, place.end, row.reach)
         if distance >= 0:
             found = self._named(scan.data, place, close=distance <= CLOSE)
@@ -174,10 +169,10 @@ class DigitNumber:
             return None
         return self._unnamed(scan, place, bare=bare)
 
-    def _right(self, digits: bytes) -> bool:
+    def _is_right(self, digits: bytes) -> bool:
         return (
             self._form.match(digits) is not None
-            and _quick(self.row.quick, digits)
+            and _is_varied(self.row.quick, digits)
             and digits.count(digits[:1]) < len(digits)
             and (self._check is None or self._check(digits.decode()))
         )
@@ -208,7 +203,7 @@ class DigitNumber:
     def _doubted(self, scan: Scan, found: Candidate | None) -> Candidate | None:
         """Leave it to the others: the crowd hands it back at the end."""
         if found is not None:
-            scan.crowd.doubt(self._key, self.row.chance, found)
+            scan.crowd.doubt(self, self.row.chance, found)
         return None
 
     def _is_grouped(self, data: bytes, place: Place) -> bool:
@@ -256,7 +251,7 @@ class LetteredNumber:
         valid = scan.crowd.known(self._key, signs)
         if valid is None:
             valid = self._form.match(signs) is not None and (self._check is None or self._check(signs.decode()))
-            scan.crowd.count(self._key, signs, valid=valid)
+            scan.crowd.count(self._key, [signs], {signs} if valid else frozenset())
         if not valid:
             return None
         distance = scan.words.distance(row.type, start, end, row.reach)
@@ -295,7 +290,7 @@ class IdentifierDetector:
         )
 
     def find(self, data: bytes, ends: Sequence[list[int]]) -> Iterator[Candidate]:
-        scan = Scan(data, Words(data, ends, self._slots, self._vocabulary), Crowd(), {})
+        scan = Scan(data, Words(data, ends, self._slots, self._vocabulary), Crowd())
         for number, probe in self._numbers:
             hits = ends[probe] if probe >= 0 else ()
             keywords = ends[self._slots[number.row.type]]
@@ -309,14 +304,14 @@ def _check(name: str) -> Callable[[str], bool] | None:
     return import_module(f"stdnum.{name}").is_valid if name and name != LUHN_ALONE else None
 
 
-def _quick(rule: Quick | None, digits: bytes) -> bool:
-    if rule is None:
-        return True
-    if rule.luhn:
-        return passes_luhn(digits[: rule.luhn])
-    if rule.distinct:
-        return len(set(digits[:-1])) in rule.distinct
-    return sum(map(mul, digits, rule.weights)) % rule.modulus in rule.remainders
+def _sum(rule: Quick | None) -> Sum | None:
+    if rule is None or rule.distinct:
+        return None
+    return LuhnSum(rule.luhn) if rule.luhn else Sum(rule.weights, rule.modulus, rule.remainders)
+
+
+def _is_varied(rule: Quick | None, digits: bytes) -> bool:
+    return rule is None or not rule.distinct or len(set(digits[:-1])) in rule.distinct
 
 
 def _is_amount(data: bytes, place: Place) -> bool:

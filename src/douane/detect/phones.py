@@ -162,15 +162,22 @@ class Phones:
         return _phone(place.start - bracket, place.end, place.digits, 0.8, "US", rank=2)
 
     def nine_digits(self, data: bytes, place: Place) -> Candidate | None:
-        """Return a number of a plan without trunk prefix: any nine digits look like one, so a word must announce it."""
+        """Return a number of a plan without trunk prefix, that is asked for: any nine digits look like one."""
         if not self._plans.without_trunk or not is_apart(data, place):
             return None
         start = place.start
-        if start - place.run.start >= _ASKED_REACH or _ASKED.search(data, max(0, start - _ASKED_REACH), start) is None:
+        if start - place.run.start >= _ASKED_REACH:
             return None
         digits = place.digits
         region = next((region for region, plan in self._plans.without_trunk if plan.fullmatch(digits)), "")
         return _phone(start, place.end, digits, 0.75, region, rank=4) if region else None
+
+    @staticmethod
+    def is_asked(data: bytes, start: int) -> bool:
+        """Tell whether a word announces a number right before it."""
+        low = max(0, start - _ASKED_REACH)
+        before = data[low:start]
+        return before.swapcase() != before and _ASKED.search(data, low, start) is not None
 
     def _international(self, data: bytes, run: Run, first: int, *, skip: int) -> tuple[Candidate, ...]:
         """Return the longest number that begins with a group: its `skip` zeros, or the plus sign before it."""
