@@ -22,6 +22,7 @@ EDGES_THAT_MUST_NOT_DIE = {
     "douane/gateway/pipeline.py": "the request boundary",
     "douane/http/app.py": "the request boundary of the server",
     "douane/adapters/inspector/inspector.py": "detectors, also those of others: what one can't read counts as unread",
+    "douane/adapters/inspector/installed.py": "what other packages bring: one that can't be made refuses the start",
     "douane/adapters/inspector/frames.py": "the same in the detectors' own processes",
 }
 """The only places that may end a fault of any kind, and why."""
