@@ -39,8 +39,8 @@ def test_a_text_is_read_by_the_layers_that_policy_asks_for(config):
     assert "biopsy" not in json.dumps(grave)
 
 
-def test_no_meaning_stops_before_the_layer_that_embeds(config):
-    assert classified(GRAVE, "--no-meaning", "--config", config("full"))["layers"] == ["patterns", "meaning-light"]
+def test_no_meaning_stops_before_the_layers_that_read_for_meaning(config):
+    assert classified(GRAVE, "--no-meaning", "--config", config("full"))["layers"] == ["patterns"]
 
 
 def test_lines_are_read_for_their_meaning(config, tmp_path):

@@ -17,7 +17,7 @@ def classify(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, also on a terminal.")] = False,
     no_meaning: Annotated[
-        bool, typer.Option("--no-meaning", help="Stop before the layer that embeds what it reads for its meaning.")
+        bool, typer.Option("--no-meaning", help="Stop before the layers that read for meaning: patterns alone.")
     ] = False,
     config: Annotated[Path | None, typer.Option(help="The configuration whose policy counts.")] = None,
     owner: Annotated[str, typer.Option(help="Whose request it would be: an owner of keys; nobody's without.")] = "",
@@ -42,8 +42,8 @@ def classify(
     configuration = configuration_of(start, kinds_installed())
     policy = configuration.snapshot.policy
     scanner = scanner_of(configuration)
-    layers = [layer for layer in MEANING_LAYERS if layer in policy.layers]
-    understand = understand_with([name for name in layers if not (no_meaning and name == "meaning")])
+    layers = [layer for layer in MEANING_LAYERS if layer in policy.layers and not no_meaning]
+    understand = understand_with(layers)
     if jsonl is not None:
         unread = False
         with opened(jsonl) as lines:
