@@ -19,7 +19,8 @@ from douane.detect.walk import KEY_END, Document, walk
 LONGEST: Final = 220
 """Code points of a window. An embedding's time grows with it; what tells a case from a lesson often needs so much."""
 SHORT: Final = 40
-_BORDER: Final = re.compile(r"(?<=[.!?;:…])[\"')»”\]]*\s+|\s*\n\s*|\s*[|•]\s*")
+_BORDER: Final = re.compile(r"(?<=[.!?;:…])[\"')»”\]]*\s+|(?:(?<!\s)\s*)?\n\s*|(?:(?<!\s)\s*)?[|•]\s*")
+"""Blanks are read from their first one alone: each of a long run would begin them anew."""
 _LETTERS: Final = re.compile(r"[^\W\d_]{2}|[^\W\d_\x00-ɏ]")
 _PROTOCOL: Final = frozenset((
     "system", "user", "assistant", "developer", "tool", "function", "text", "input_text", "output_text", "message",
