@@ -65,6 +65,13 @@ def test_windows_cover_a_leaf_without_a_gap_and_none_is_much_too_long(text, long
     assert all(end - start <= 1.25 * longest for start, end in spans)
 
 
+@pytest.mark.parametrize("signs", [" ", "\n", "| ", "\t|", '."'])
+def test_a_million_blanks_are_cut_as_fast_as_words(signs):
+    """Each of them once began a border of its own: minutes."""
+    text = signs * (1_000_000 // len(signs))
+    assert cut(text)[-1][1] == len(text)
+
+
 LEAVES = st.text("abc déf. \n|x", min_size=2, max_size=400)
 BODIES = st.recursive(LEAVES, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(LEAVES, inner, max_size=4))
 
