@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from bench.detection import cost, credentials, gateway, identifiers, language, memory, page, thinking, unmasking
+from bench.detection import cost, credentials, gateway, identifiers, language, memory, page, thinking, unmasking, worst
 from bench.detection.measure import Details, Found, Measure, as_dict, from_dict
 from bench.detection.peers import DetectSecrets, Presidio
 from bench.detection.samples import Samples, data_folder
@@ -36,7 +36,7 @@ CASES: dict[str, tuple[str, Case]] = {
     "secrets": ("Secrets", credentials.secrets),
     "thinking": ("What meaning costs", thinking.thinking),
     "cost": ("CPU before meaning", cost.before_meaning),
-    "worst": ("The worst input", cost.worst_case),
+    "worst": ("The worst input", worst.worst_case),
     "memory": ("Memory", memory.memory),
     "unmasking": ("Unmasking of streams", unmasking.unmasking),
     "faults": ("Injected faults", gateway.faults),

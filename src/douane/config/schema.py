@@ -222,7 +222,7 @@ class Policy(Settings):
         description="Seconds that the values behind a conversation's placeholders are kept, encrypted.",
     )
     meaning_deadline_s: Annotated[Number, Field(gt=0, le=60)] = Field(
-        default=Decimal(2),
+        default=Decimal(1),
         description="By when a request is read for its meaning, seconds; what is late counts as `policy.unknown`.",
     )
     meaning_processes: int = Field(

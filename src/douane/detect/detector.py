@@ -7,9 +7,10 @@ back spans. Each has a name and a version: both go into receipts, so a change of
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol, runtime_checkable
 
 from douane.detect.engine import Probe
+from douane.detect.work import Work
 
 LEAF_END: Final = b"\x00"
 """Stands before, between and after the leaves. No pattern of a detector crosses it, save from a key to its value."""
@@ -46,6 +47,13 @@ class Detector(Protocol):
     probes: tuple[Probe, ...]
 
     def find(self, data: bytes, ends: Sequence[list[int]]) -> Iterator[Candidate]: ...
+
+
+@runtime_checkable
+class Sparing(Detector, Protocol):
+    """A detector that counts its own work, since its hits tell little of it, and stops where there is none left."""
+
+    def find_within(self, data: bytes, ends: Sequence[list[int]], work: Work) -> Iterator[Candidate]: ...
 
 
 def windows(ends: Iterable[int], before: int, after: int) -> Iterator[tuple[int, int]]:

@@ -27,6 +27,7 @@ from douane.detect.words import CLOSE, Vocabulary, Words, keyword_probe
 
 LUHN_ALONE: Final = "luhn"
 """The check of a row whose `quick` sum is all there is to check."""
+NIR_KEY: Final = "fr.nir"
 BY_WORD: Final = 0.65
 BY_CHECK: Final = 0.75
 BY_BOTH: Final = 0.85
@@ -48,6 +49,11 @@ _LONGEST: Final = 40
 def passes_luhn(digits: bytes) -> bool:
     """Tell whether digits are right by ISO/IEC 7812-1, annex B (Luhn): as stdnum does, in a twentieth."""
     return (sum(digits[::-2]) + sum(digits[-2::-2].translate(_DOUBLED)) - 48 * len(digits)) % 10 == 0
+
+
+def has_nir_key(digits: str | bytes) -> bool:
+    """Tell whether fifteen digits are right by the key of a French social security number: as stdnum does, quickly."""
+    return 97 - int(digits[:13]) % 97 == int(digits[13:])
 
 
 class Crowd:
@@ -147,7 +153,7 @@ class DigitNumber:
             self._signs.setdefault(way.sizes, set()).add(way.signs)
         self._form = re.compile(row.form.encode())
         self._bare = re.compile(row.bare.encode()) if row.bare else None
-        self._check = _check(row.check)
+        self._check = has_nir_key if row.check == NIR_KEY else _check(row.check)
         self._sum = _sum(row.quick)
 
     def right(self, numbers: Sequence[bytes]) -> Set[bytes]:

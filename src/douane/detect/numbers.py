@@ -19,6 +19,7 @@ from douane.detect.identifiers import Crowd, DigitNumber, Scan
 from douane.detect.phones import AMERICAN, FRENCH, NINE, Phones
 from douane.detect.rules import Rules
 from douane.detect.words import Vocabulary, Words, keyword_probe
+from douane.detect.work import Work
 
 _ANY: Final = b"0123456789"
 _ZERO, _PLUS = ord("0"), ord("+")
@@ -106,6 +107,9 @@ class NumberDetector:
         self._shapes = Shapes({sizes: sizes for sizes in table})
 
     def find(self, data: bytes, ends: Sequence[list[int]]) -> Iterator[Candidate]:
+        return self.find_within(data, ends, Work(len(data)))
+
+    def find_within(self, data: bytes, ends: Sequence[list[int]], work: Work) -> Iterator[Candidate]:
         scan = Scan(data, Words(data, ends, self._slots, self._vocabulary), Crowd())
         shapes = self._shapes_heard(scan.words)
         gathered: Gathered = {}
@@ -120,17 +124,21 @@ class NumberDetector:
                     waiting += 1
             else:
                 run = run_of(data, start, end)
+                if work.spent("group", len(run.sizes)):
+                    break
                 for phone in self._phones.of_run(data, run):
                     phones.add((phone.start, phone.end))
                     yield phone
                 if len(run.sizes) >= _MANY_GROUPS:
-                    yield from self._of_long_run(scan, run, shapes, phones)
+                    yield from self._of_long_run(scan, run, shapes, phones, work)
                 else:
                     waiting += self._gather(data, run, shapes, gathered)
+            if work.spent("run", 1):
+                break
             if waiting >= _MOST_GATHERED:
-                yield from _judged(scan, shapes, gathered, phones)
+                yield from _judged(scan, shapes, gathered, phones, work)
                 waiting = 0
-        yield from _judged(scan, shapes, gathered, phones)
+        yield from _judged(scan, shapes, gathered, phones, work)
         yield from scan.crowd.rest()
 
     def _shapes_heard(self, words: Words) -> Mapping[tuple[int, ...], Shape]:
@@ -161,7 +169,7 @@ class NumberDetector:
         return count
 
     def _of_long_run(
-        self, scan: Scan, run: Run, shapes: Mapping[tuple[int, ...], Shape], phones: Set[tuple[int, int]]
+        self, scan: Scan, run: Run, shapes: Mapping[tuple[int, ...], Shape], phones: Set[tuple[int, int]], work: Work
     ) -> Iterator[Candidate]:
         """Yield what counts of one run of many groups."""
         data, groups = scan.data, run.groups
@@ -176,6 +184,7 @@ class NumberDetector:
             if groups[firsts[0]][0] == dialled:
                 firsts = firsts[1:]
             numbers = [digits[until[first] : until[first + more]] for first in firsts]
+            work.spent("stretch", len(numbers) * len(shape.kinds))
             for kind in shape.kinds if numbers else ():
                 right = None if kind.right is None else kind.right(numbers)
                 if shape.bare and kind.crowd is not None and right is not None:
@@ -190,7 +199,7 @@ class NumberDetector:
                         for number, first in zip(numbers, firsts, strict=True)
                         if (right is None or number in right) and number[0] in starts
                     ]
-                    yield from _of_kind(scan, kind, alike, phones)
+                    yield from _of_kind(scan, kind, alike, phones, work)
 
 
 def _judged(
@@ -198,16 +207,18 @@ def _judged(
     shapes: Mapping[tuple[int, ...], Shape],
     gathered: Gathered,
     phones: Set[tuple[int, int]],
+    work: Work,
 ) -> Iterator[Candidate]:
     """Yield what counts of all that was gathered, and leave nothing of it."""
     for sizes, alike in gathered.items():
         numbers = [found.digits for found in alike]
+        work.spent("stretch", len(numbers) * len(shapes[sizes].kinds))
         for kind in shapes[sizes].kinds:
             right = set(numbers) if kind.right is None else kind.right(numbers)
             if shapes[sizes].bare and kind.crowd is not None:
                 _count(scan, kind, alike, right)
             if right:
-                yield from _of_kind(scan, kind, [found for found in alike if found.digits in right], phones)
+                yield from _of_kind(scan, kind, [found for found in alike if found.digits in right], phones, work)
     gathered.clear()
 
 
@@ -222,7 +233,9 @@ def _count(scan: Scan, kind: Kind, alike: Sequence[Found], right: Set[bytes]) ->
         scan.crowd.count(kind.crowd, counted, right)
 
 
-def _of_kind(scan: Scan, kind: Kind, alike: Sequence[Found], phones: Set[tuple[int, int]]) -> Iterator[Candidate]:
+def _of_kind(
+    scan: Scan, kind: Kind, alike: Sequence[Found], phones: Set[tuple[int, int]], work: Work
+) -> Iterator[Candidate]:
     for found in alike:
         if found.digits[0] not in kind.starts:
             continue
@@ -233,6 +246,8 @@ def _of_kind(scan: Scan, kind: Kind, alike: Sequence[Found], phones: Set[tuple[i
             continue
         if kind.cut_out is not None and kind.cut_out(place.run, place.first, place.last):
             continue
+        if work.spent("judged", 1):
+            return
         candidate = kind.judge(scan, place)
         if candidate is not None:
             yield candidate

@@ -24,13 +24,13 @@ import stdnum
 
 from douane.core.finding import Finding, Findings, Inspection
 from douane.detect.combinations import Part, combinations
-from douane.detect.detector import Candidate, Detector
+from douane.detect.detector import Candidate, Detector, Sparing
 from douane.detect.engine import Hits, Shelf, engine
 from douane.detect.overlaps import outside, spans_apart, undisputed
 from douane.detect.phones import DEFAULT_REGIONS
 from douane.detect.registered.watch import Books, Registered, Watch, find
 from douane.detect.rules import decode
-from douane.detect.seams import Seam, seams_of, seams_of_message
+from douane.detect.seams import Seams, seams_of, seams_of_message
 from douane.detect.settings import DetectorSettings
 from douane.detect.table import ACCOUNTS, OUTRANKED
 from douane.detect.table import detectors as all_detectors
@@ -43,10 +43,13 @@ from douane.detect.views.levels import Levels, unread
 from douane.detect.views.table import views as all_views
 from douane.detect.walk import Document, pointer, walk
 from douane.detect.whole import BULK_FROM, MOST_PER_TYPE, TOLD_TOGETHER, together
+from douane.detect.work import Work
 from douane.errors import ConfigurationError
 
 LAYER: Final = "patterns"
 MOST_CANDIDATES: Final = MOST_PER_TYPE + 64
+_FEWEST_HITS: Final = 64
+"""A detector looks at so many hits, whatever the others left it of the work that a scan may take."""
 
 
 class Scanner:
@@ -168,9 +171,9 @@ class Scanner:
         """Return the inspection of the body that units were cut from; see `units.joined`."""
         return joined_units(cut, seen)
 
-    def _inspection(self, document: Document, text: Text, hits: Hits, seams: Sequence[Seam], owner: str) -> Inspection:
+    def _inspection(self, document: Document, text: Text, hits: Hits, seams: Seams, owner: str) -> Inspection:
         books = self._watch.books(owner)
-        if not hits and not seams and not document.unreadable and not books:
+        if not hits and not seams and not seams.cut and not document.unreadable and not books:
             return Inspection((), self._layers, self.detectors, False, text.chars)
         spans, causes, cut = self._spans(document, text, hits, seams, books)
         if not causes:
@@ -182,18 +185,22 @@ class Scanner:
         return Inspection(findings, self._layers, self.detectors, cut, text.chars)
 
     def _spans(
-        self, document: Document, text: Text, hits: Hits, seams: Sequence[Seam], books: Books
+        self, document: Document, text: Text, hits: Hits, seams: Seams, books: Books
     ) -> tuple[list[Span], dict[tuple[str, str], int], bool]:
         """Return what was found and how often, and whether that is not all."""
         data = text.data
-        search = partial(self._found, books)
+        work = Work(len(data))
+        work.spent("leaf", len(document.leaves))
+        search = partial(self._found, books, work)
         candidates, cut = search(data, hits)
         below = None
         if not cut:  # more findings than are told: what else there may be is unread, too
-            below = self._levels.below(data, hits, candidates, search, carried(seams, document, text) if seams else ())
+            across = carried(seams, document, text) if seams else ()
+            below = self._levels.below(data, hits, candidates, search, work, across)
         if below is not None:
             candidates = unread(candidates, below.read) + below.candidates
             cut = cut or below.cut
+        cut = cut or seams.cut
         causes: dict[tuple[str, str], int] = {}
         odd = document.unreadable
         for _, _, kind in odd[:MOST_PER_TYPE]:
@@ -205,7 +212,7 @@ class Scanner:
             _combine(data, spans, causes)
         return spans, causes, cut or more or len(odd) > MOST_PER_TYPE
 
-    def _found(self, books: Books, data: bytes, hits: Hits) -> tuple[list[Candidate], bool]:
+    def _found(self, books: Books, work: Work, data: bytes, hits: Hits) -> tuple[list[Candidate], bool]:
         """Return what the detectors find around their probes' hits, and whether there was more than they may find."""
         found, cut = find(books, data) if books else ([], False)
         accounts: list[tuple[int, int]] = []
@@ -214,7 +221,13 @@ class Scanner:
             name = detector.name
             if accounts and name in OUTRANKED:
                 ends = [outside(accounts, hits) if hits else hits for hits in ends]
-            of_detector, more = _first(detector.find(data, ends))
+            paid = work.affordable(name)
+            if work.spent(name, sum(map(len, ends))):
+                ends = [hits[: max(paid, _FEWEST_HITS)] for hits in ends]
+                cut = True
+            of_detector, more = _first(
+                detector.find_within(data, ends, work) if isinstance(detector, Sparing) else detector.find(data, ends)
+            )
             if name == ACCOUNTS:
                 accounts = spans_apart(of_detector)
             found += [one if one.detector else one._replace(detector=name) for one in of_detector]

@@ -17,6 +17,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple, TypeAlias
 
 TAIL: Final = 128
+MOST_LOOKS: Final = 2048
+"""So many places are looked at in one body, where something may be cut; of more, it is unread what crosses them."""
 LISTS: Final = ("messages", "input")
 """The lists whose items are messages, in the dialects that have them."""
 
@@ -53,6 +55,23 @@ class Seam(NamedTuple):
     words: Words
 
 
+class Seams(list[Seam]):
+    """The seams of a body that are worth reading; `cut` tells that there were too many places to look at."""
+
+    __slots__ = ("cut", "looks")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cut = False
+        self.looks = 0
+
+    def may_go_on(self, before: str, after: str) -> bool:
+        """Tell whether something could go on across a seam, as long as not too many were looked at."""
+        self.looks += 1
+        self.cut = self.cut or self.looks > MOST_LOOKS
+        return not self.cut and may_go_on(before, after)
+
+
 class Said:
     """What was said last in one stream. `ends_open` tells that it may go on in whatever follows."""
 
@@ -78,7 +97,7 @@ class Streams:
         streams = cls()
         for word in _BEFORE:
             if word in body:
-                _preface(word, body[word], streams, [])
+                _preface(word, body[word], streams)
         return streams
 
     @property
@@ -91,18 +110,18 @@ class Streams:
         own = self._by_role.get(role)
         return self._said.tail[-TAIL:], own.tail[-TAIL:] if own is not None else ""
 
-    def say(self, role: object, text: str, words: Words, found: list[Seam]) -> None:
+    def say(self, role: object, text: str, words: Words, found: Seams | None = None) -> None:
         """Read a text, not the empty one: add the seams at which it begins, then remember its end."""
         said, own = self._said, self._by_role.get(role)
-        begins = begins_open(text)
-        if (begins or said.ends_open) and said.tail and may_go_on(said.tail, text):
-            found.append(Seam(said.tail[-TAIL:], text[:TAIL], words))
+        if found is not None:
+            begins = begins_open(text)
+            if (begins or said.ends_open) and said.tail and found.may_go_on(said.tail, text):
+                found.append(Seam(said.tail[-TAIL:], text[:TAIL], words))
+            apart = own is not None and own.tail and own.tail != said.tail
+            if own is not None and apart and (begins or own.ends_open) and found.may_go_on(own.tail, text):
+                found.append(Seam(own.tail[-TAIL:], text[:TAIL], words))
         if own is None:
             own = self._by_role[role] = Said()
-        elif (begins or own.ends_open) and own.tail and may_go_on(own.tail, text):
-            seam = Seam(own.tail[-TAIL:], text[:TAIL], words)
-            if not found or found[-1] != seam:
-                found.append(seam)
         if len(text) >= TAIL:
             own.tail = said.tail = text
         else:
@@ -133,6 +152,9 @@ def may_go_on(before: str, after: str) -> bool:
     >>> may_go_on("FR76 3000 6000", "0112 3456"), may_go_on("Merci.", "Bonjour")
     (True, False)
     """
+    last, first = before[-1], after[0]
+    if last.isdigit() and first.isdigit():
+        return True
     return _GOES_ON.search(f"{before[-_LONGEST_DOMAIN:]}\0{after[:_NEAR]}") is not None
 
 
@@ -162,11 +184,11 @@ def role_of(item: Any) -> object:
     return role if type(role) is str else None
 
 
-def seams_of(body: Any) -> list[Seam]:
+def seams_of(body: Any) -> Seams:
     """Return the seams of a body that are worth reading."""
+    found = Seams()
     if type(body) is not dict:
-        return []
-    found: list[Seam] = []
+        return found
     streams = Streams()
     for word in _BEFORE:
         if word in body:
@@ -190,14 +212,14 @@ def _are_closed(items: list[Any]) -> bool:
         return False
 
 
-def seams_of_message(word: str, item: Any, carried: Carried) -> list[Seam]:
+def seams_of_message(word: str, item: Any, carried: Carried) -> Seams:
     """Return the seams of a message that stands in its list after what is around it, by what it follows."""
-    found: list[Seam] = []
+    found = Seams()
     _message(item, (word, 1), Streams(carried[0], role_of(item), carried[1]), found)
     return found
 
 
-def _preface(word: str, value: Any, streams: Streams, found: list[Seam]) -> None:
+def _preface(word: str, value: Any, streams: Streams, found: Seams | None = None) -> None:
     """Read what stands before the messages, or instead of them."""
     role = None if word == "prompt" else "system"
     if type(value) is str:
@@ -207,7 +229,7 @@ def _preface(word: str, value: Any, streams: Streams, found: list[Seam]) -> None
         _message({"content": value, "role": role}, (word,), streams, found, inside=1)
 
 
-def _message(item: Any, words: Words, streams: Streams, found: list[Seam], inside: int = 0) -> None:
+def _message(item: Any, words: Words, streams: Streams, found: Seams | None, inside: int = 0) -> None:
     if type(item) is dict and type(text := item.get("content")) is str and text and "output" not in item:
         streams.say(role_of(item), text, (*words, "content"), found)
         return

@@ -20,7 +20,7 @@ class MeaningSettings:
     """`layers` read for meaning what could leave the premises, in so many processes, each request by its deadline."""
 
     layers: tuple[str, ...] = ()
-    deadline_s: float = 2.0
+    deadline_s: float = 1.0
     processes: int = 1
 
 

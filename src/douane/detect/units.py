@@ -92,7 +92,7 @@ def units(body: Any) -> list[Unit]:
             around = ends[word, number], beginnings[word, number]
             found.append(Unit(pointer((word, number)), word, item, streams.carried(role), around))
             for _, text in pieces(item):
-                streams.say(role, text, (), [])
+                streams.say(role, text, ())
     return found
 
 

@@ -53,10 +53,9 @@ class Crossing:
         return first, first + end - at - self._gap
 
 
-def carried(seams: Sequence[Seam], document: Document, text: Text) -> list[Extract]:
-    """Return both sides of each seam, put together."""
-    starts = LeafStarts(document, text)
-    return list(_extracts(seams, starts))
+def carried(seams: Sequence[Seam], document: Document, text: Text) -> Iterator[Extract]:
+    """Yield both sides of each seam, put together."""
+    return _extracts(seams, LeafStarts(document, text))
 
 
 def _extracts(seams: Iterable[Seam], starts: LeafStarts) -> Iterator[Extract]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import binascii
 import re
 from bisect import bisect_right
+from codecs import utf_8_decode
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from typing import NamedTuple
@@ -25,6 +26,10 @@ _SIGNS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/_-"
 _CLASS = rb"[A-Za-z0-9+/_\-]"
 _URL_SAFE = bytes.maketrans(b"-_", b"+/")
 _PRINTABLE = bytes(range(0x20, 0x7F)) + b"\t\n\r"
+_UNPRINTABLE = re.compile(
+    rb"[\x00-\x08\x0b\x0c\x0e-\x1f\xc0\xc1\xf5-\xff]|\A[\x80-\xbf]|[\xc2-\xf4][\x00-\x7f\xc0-\xff]"
+)
+"""What no UTF-8 text holds: control signs, and bytes that begin no character, or one that does not go on."""
 _LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789@"
 _HEX = re.compile(rb"(?:[0-9][0-9A-Fa-f]|[A-F][0-9A-F]|[a-f][0-9a-f])+")
 """Bytes in capitals or in small letters, told apart by their first sign: what could be read in two ways is tried in
@@ -95,31 +100,44 @@ class EncodedView:
                 continue
             start = _start(data, done, end)
             done = end
-            if _is_hopeless(data[start : min(end, start + _TASTE)]):
+            if _is_hopeless(data, start, end):
                 continue
             run = _whole(data, start, end)
             done = run.lines[-1][1]
             yield from _of_run(data, run)
 
 
-def _is_hopeless(taste: bytes) -> bool:
+def _is_hopeless(data: bytes, start: int, end: int) -> bool:
     """Tell whether a run begins so that it holds no text: it decodes to what is none, and no part of it may."""
-    if len(taste) < _TASTE or not taste.isalnum() or _HEX.fullmatch(taste) is not None or taste[:2] in (b"0x", b"0X"):
+    taste = data[start : min(end, start + _TASTE)]
+    if len(taste) < _TASTE or taste[:2] in (b"0x", b"0X"):
         return False
-    return not _could_be_text(binascii.a2b_base64(taste))
+    if not taste.isalnum():
+        return _PART.search(data, start, end) is None and not _could_be_text(_of_base64(taste))
+    if _HEX.fullmatch(taste) is None:
+        return not _could_be_text(_of_base64(taste))
+    return (
+        data[start:end].isalnum()
+        and not _could_be_text(binascii.unhexlify(taste))
+        and not _could_be_text(_of_base64(taste))
+    )
 
 
 def _could_be_text(start: bytes) -> bool:
     """Tell whether bytes, cut anywhere, may begin a text: printable, or UTF-8, or UTF-16."""
     if not start.translate(None, _PRINTABLE) or b"\x00" in start:
         return True
-    for end in range(len(start), len(start) - 4, -1):
-        try:
-            start[:end].decode()
-        except UnicodeDecodeError:
-            continue
-        return not any(sign < 0x20 and sign not in b"\t\n\r" for sign in start)
-    return False
+    if _UNPRINTABLE.search(start) is not None:
+        return False
+    try:
+        utf_8_decode(start, "strict", False)  # what is cut at its end counts as whole
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _of_base64(taste: bytes) -> bytes:
+    return binascii.a2b_base64(taste.translate(_URL_SAFE))
 
 
 def _start(data: bytes, done: int, end: int) -> int:

@@ -17,7 +17,8 @@ Edit: TypeAlias = tuple[int, int, bytes]
 class Extract(NamedTuple):
     """What a view made of some bytes of its parent.
 
-    `read` is the span that it made out completely: a blob there is none, for it was read.
+    `read` is the span that it made out completely: a blob there is none, for it was read. `edits` is how many parts
+    were written otherwise, where each takes its time.
     """
 
     view: str
@@ -25,6 +26,7 @@ class Extract(NamedTuple):
     back: Back
     start: int
     read: tuple[int, int] | None = None
+    edits: int = 0
 
 
 class Shifted:
@@ -108,4 +110,5 @@ def edited(
             if not only or written != found[0]:
                 yield low + found.start(), low + found.end(), written
 
-    return Extract(view, pattern.sub(write, stretch), Edited(low, edits, only=only), low)
+    plain, count = pattern.subn(write, stretch)
+    return Extract(view, plain, Edited(low, edits, only=only), low, None, count)

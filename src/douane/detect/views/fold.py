@@ -101,7 +101,9 @@ class FoldView:
             folded = text.translate(self._table)
             if folded != text:
                 plain = folded.encode("utf-8", "surrogateescape").replace(b"\x00", b" ")
-                yield Extract(self.name, plain, Edited(low, Folding(text, low, self._table)), low)
+                yield Extract(
+                    self.name, plain, Edited(low, Folding(text, low, self._table)), low, None, high - low - len(text)
+                )
 
 
 class Folding:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from functools import partial
-from itertools import chain
 
 from douane.detect.detector import Candidate
 from douane.detect.engine import Probe
@@ -39,6 +38,8 @@ _CHUNKS = re.compile(
 )
 _BREAK = re.compile(rb"(?:\r?\n|\\n)(?:> ?)?")
 _COLUMN = 16
+_FEWEST_LINES, _LONGEST_ROW = 3, 256
+_DIGITS = b"0123456789"
 _WRAP = re.compile(rb"[ \-]?\r?\n[ >\t]{0,8}")
 _ODD_BLANK = re.compile(rb"\xc2\xa0|\xe2\x80[\x80-\x8a\xaf]")
 _TAGS = ("b", "i", "u", "em", "strong", "span", "mark", "code", "font", "a", "wbr", "br")
@@ -150,9 +151,11 @@ class WrapView:
 
     def extracts(self, data: bytes, ends: Sequence[Sequence[int]], found: Sequence[Candidate]) -> Iterator[Extract]:
         taken = Taken(found)
-        for low, high in around(data, _apart(taken.outside(ends[0])), 40, 32):
+        numbers = _not_in_columns(data, taken.outside(ends[0]))
+        for low, high in around(data, _apart(numbers), 40, 32):
             yield edited(self.name, data, low, high, _WRAP, _blank, only=True)
-        for low, high in around(data, _apart(taken.outside(sorted(chain(*ends)))), 40, 32):
+        others = taken.outside(sorted([*ends[1], *ends[2]]))
+        for low, high in around(data, _apart(sorted([*numbers, *others])), 40, 32):
             yield edited(self.name, data, low, high, _BREAK, _nothing, only=True)
 
 
@@ -192,6 +195,25 @@ def _apart(hits: Sequence[int]) -> list[int]:
         )
         if hit - before >= _COLUMN <= after - hit
     ]
+
+
+def _not_in_columns(data: bytes, hits: Sequence[int]) -> Sequence[int]:
+    """Return the hits at other breaks than those of a column: three lines, and more, alike in all but their digits.
+
+    Only lines so long are compared that two of them would be too much for one number.
+    """
+    if len(hits) < _FEWEST_LINES - 1:
+        return hits
+    alike: dict[int, tuple[int, int]] = {}
+    breaks = [data.rfind(b"\n", 0, hit) for hit in hits]
+    for at in breaks:
+        above = data.rfind(b"\n", max(0, at - _LONGEST_ROW), at)
+        below = data.find(b"\n", at + 1, at + _LONGEST_ROW)
+        if above < 0 or at - above <= _COLUMN or below - at <= _COLUMN:
+            continue
+        if data[above + 1 : at].translate(None, _DIGITS) == data[at + 1 : below].translate(None, _DIGITS):
+            alike[at] = above, below
+    return [hit for hit, at in zip(hits, breaks, strict=True) if at not in alike or alike.keys().isdisjoint(alike[at])]
 
 
 def _nothing(_found: re.Match[bytes]) -> bytes:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from operator import itemgetter
 from typing import Final, NamedTuple
 
@@ -21,6 +21,7 @@ from douane.detect.engine import Hits
 from douane.detect.views.extract import Extract
 from douane.detect.views.gates import COARSE
 from douane.detect.views.view import View
+from douane.detect.work import Work
 
 DEEPEST: Final = 3
 MOST_TIMES: Final = 4
@@ -116,17 +117,24 @@ class Levels:
             self._gates.append(gates + [places[shared] for shared in view.shared])
 
     def below(
-        self, data: bytes, hits: Hits, found: Sequence[Candidate], search: Search, carried: Sequence[Extract] = ()
+        self,
+        data: bytes,
+        hits: Hits,
+        found: Sequence[Candidate],
+        search: Search,
+        work: Work,
+        carried: Iterable[Extract] = (),
     ) -> Depths | None:
         """Read what lies below the leaves; None where there is nothing. `search` is what found the candidates."""
-        extracts = [*carried, *self._extracts(data, hits, found, None)] if hits else list(carried)
+        extracts = list(_paid(carried, work))
+        extracts += self._extracts(data, hits, found, None, work) if hits else ()
         if not extracts:
-            return None
+            return Depths([], [], True) if work.gone else None
         room = MOST_TIMES * len(data) + SPARE
         told: list[Candidate] = []
         read = [extract.read for extract in extracts if extract.read is not None]
         known = Known(found)
-        cut = False
+        cut = work.gone
         level: Level | None = None
         for depth in range(1, DEEPEST + 1):
             extracts, room, more = _bounded(extracts, room)
@@ -134,7 +142,8 @@ class Levels:
             inner_hits = self._scan(level.data)
             inner, inner_more = search(level.data, inner_hits)
             cut = cut or more or inner_more
-            extracts = self._extracts(level.data, inner_hits, inner, level) if inner_hits and not cut else []
+            extracts = self._extracts(level.data, inner_hits, inner, level, work) if inner_hits and not cut else []
+            cut = cut or work.gone
             if depth == DEEPEST:
                 inner += [
                     Candidate("UNREADABLE", *extract.read, 1.0, "nested", detector="views")
@@ -143,12 +152,15 @@ class Levels:
                 ]
             else:
                 inner = unread(inner, [extract.read for extract in extracts if extract.read is not None])
+            cut = work.spent("told", len(inner)) or cut
             told += self._told(level, inner, known)
             if not extracts or cut:
                 break
         return Depths(told, read, cut)
 
-    def _extracts(self, data: bytes, hits: Hits, found: Sequence[Candidate], level: Level | None) -> list[Extract]:
+    def _extracts(
+        self, data: bytes, hits: Hits, found: Sequence[Candidate], level: Level | None, work: Work
+    ) -> list[Extract]:
         extracts: list[Extract] = []
         if any(gate in hits for gate in self._coarse):
             hits = {**hits, **{_CLOSER + gate: ends for gate, ends in self._look_closer(data).items()}}
@@ -165,7 +177,11 @@ class Levels:
                     ends[slot] = at
             if ends is None:
                 continue
-            made = view.extracts(data, ends, found)
+            own = len(view.probes) + len(view.closer)
+            work.spent(f"@{view.name}", sum(map(len, ends[:own])))
+            if work.spent(f"@{view.name}, shared", sum(map(len, ends[own:]))):
+                break
+            made = _paid(view.extracts(data, ends, found), work)
             if level is None:
                 extracts += made
             else:
@@ -198,6 +214,16 @@ class Levels:
             if least is None or candidate.confidence < least:
                 return False
         return True
+
+
+def _paid(made: Iterable[Extract], work: Work) -> Iterator[Extract]:
+    """Yield extracts as long as there is work left for them."""
+    for extract in made:
+        work.spent("extract", 1)
+        work.spent("edit", extract.edits)
+        if work.spent("byte", len(extract.data)):
+            return
+        yield extract
 
 
 class Known:

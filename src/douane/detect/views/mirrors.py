@@ -14,7 +14,7 @@ from douane.detect.accounts import NOT_SIGNS, has_check_digits
 from douane.detect.detector import LEAF_END, SEPARATOR, Candidate
 from douane.detect.digits import NOT_DIGITS
 from douane.detect.engine import Probe
-from douane.detect.identifiers import passes_luhn
+from douane.detect.identifiers import has_nir_key, passes_luhn
 from douane.detect.views.extract import Edit, Edited, Extract, Shifted
 from douane.detect.views.stretches import around, widened
 from douane.detect.views.taken import Taken
@@ -73,6 +73,7 @@ _ANNOUNCED = re.compile(
     re.I,
 )
 _ANNOUNCED_REACH = 40
+_NO_DIGITS = bytes(sorted(set(range(256)) - set(b"0123456789\x00\n")))
 _DATE = re.compile(rb"(?:19|20)[0-9]{2}-[0-9]{2}-[0-9]{2}|[0-9]{3}-[0-9]{2}-[0-9]{4}")
 
 
@@ -152,16 +153,21 @@ def _could_be_turned_number(data: bytes, start: int, signs: bytes) -> bool:
     """Tell whether digits, read from right to left, are more than the next order number: one in ten is a phone."""
     digits = signs.translate(None, NOT_DIGITS)[::-1]
     if len(digits) == _NIR_DIGITS and digits[:1] in b"12":
-        return 1 <= int(digits[3:5]) <= _MONTHS and _has_key(digits)
-    announced = _ANNOUNCED.search(data, max(0, start - _ANNOUNCED_REACH), start) is not None
+        return 1 <= int(digits[3:5]) <= _MONTHS and has_nir_key(digits)
+    announced = _is_announced(data, start)
+    if not announced and len(digits) == len(signs):
+        return False
     if len(digits) == _CARD_DIGITS and digits[:1] in b"23456":
         return passes_luhn(digits) and (announced or _FOURS.fullmatch(signs) is not None)
     return _TURNED_PHONE.fullmatch(signs) is not None or (announced and digits[:1] == b"0")
 
 
-def _has_key(digits: bytes) -> bool:
-    """Tell whether fifteen digits are right by the key of a French social security number (INSEE)."""
-    return int(digits[:13]) % 97 == 97 - int(digits[13:])
+def _is_announced(data: bytes, start: int) -> bool:
+    """Tell whether a word right before a number, no digit between, says what it is."""
+    low = max(0, start - _ANNOUNCED_REACH)
+    before = data[low:start]
+    words = before[len(before.rstrip(_NO_DIGITS)) :]
+    return words.swapcase() != words and _ANNOUNCED.search(data, low, start) is not None
 
 
 class Rot13View:

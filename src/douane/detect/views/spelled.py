@@ -183,7 +183,7 @@ def _in_digits(data: bytes, low: int, high: int) -> Extract | None:
         parts += (data[at:start], digits)
         at = end
     parts.append(data[at:high])
-    return Extract(NumberWordView.name, b"".join(parts), Edited(low, lambda: edits, only=True), low)
+    return Extract(NumberWordView.name, b"".join(parts), Edited(low, lambda: edits, only=True), low, None, len(edits))
 
 
 def _digits(found: re.Match[bytes]) -> bytes:
