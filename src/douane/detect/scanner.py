@@ -70,6 +70,7 @@ class Scanner:
     ) -> None:
         rules = decode(rows)
         self._table = all_detectors(rules, regions, extra)
+        self._sparing = {at: found for at, found in enumerate(self._table) if isinstance(found, Sparing)}
         self._owners = [(number, slot) for number, found in enumerate(self._table) for slot in range(len(found.probes))]
         self._gates_from = gates_from = len(self._owners)
         views = all_views(rules)
@@ -225,9 +226,9 @@ class Scanner:
             if work.spent(name, sum(map(len, ends))):
                 ends = [hits[: max(paid, _FEWEST_HITS)] for hits in ends]
                 cut = True
-            of_detector, more = _first(
-                detector.find_within(data, ends, work) if isinstance(detector, Sparing) else detector.find(data, ends)
-            )
+            sparing = self._sparing.get(owner)
+            made = detector.find(data, ends) if sparing is None else sparing.find_within(data, ends, work)
+            of_detector, more = _first(made)
             if name == ACCOUNTS:
                 accounts = spans_apart(of_detector)
             found += [one if one.detector else one._replace(detector=name) for one in of_detector]

@@ -16,7 +16,7 @@ from douane.detect.digits import NOT_DIGITS
 from douane.detect.engine import Probe
 from douane.detect.identifiers import has_nir_key, passes_luhn
 from douane.detect.views.extract import Edit, Edited, Extract, Shifted
-from douane.detect.views.stretches import around, widened
+from douane.detect.views.stretches import around, merged, widened
 from douane.detect.views.taken import Taken
 from douane.detect.views.view import Shared
 
@@ -26,6 +26,8 @@ _ROT13 = bytes.maketrans(
 _LEET = bytes.maketrans(b"OoQlIi|!", b"00011111")
 _LEET_LETTERS = bytes.maketrans(b"01", b"OI")
 NOT_LEET = bytes(sorted(set(range(256)) - set(b"0123456789OoQlIi|!")))
+_LEET_BYTES = b"0123456789OolI|ABab .-()+\xc2\xa0\xe2\xaf" + bytes(range(0x80, 0x94))
+_FEWEST_LEET = 9
 _NIR_DIGITS, _CARD_DIGITS, _MONTHS = 15, 16, 12
 _CORSICAN = re.compile(rb"2[ .\-]?[ABab]")
 _FOURS = re.compile(rb"[0-9]{4}( |-|\xc2\xa0|\xe2\x80\xaf)[0-9]{4}\1[0-9]{4}\1[0-9]{4}")
@@ -221,8 +223,11 @@ class LeetView:
     def extracts(self, data: bytes, ends: Sequence[Sequence[int]], _found: Sequence[Candidate]) -> Iterator[Extract]:
         numbers: list[tuple[int, int]] = []
         accounts: list[tuple[int, int]] = []
-        for low, high in around(data, sorted(chain(*ends)), _LONGEST_NUMBER, _LONGEST_NUMBER):
-            numbers += [run.span() for run in _LEET_RUN.finditer(data, low, high) if _is_leet_number(run[0])]
+        hits = sorted(chain(*ends))
+        for low, high in merged(_leet_signs(data, hit - 1) for hit in hits):
+            if high - low > _FEWEST_LEET:
+                numbers += [run.span() for run in _LEET_RUN.finditer(data, low, high) if _is_leet_number(run[0])]
+        for low, high in around(data, hits, _LONGEST_NUMBER, _LONGEST_NUMBER):
             accounts += [run.span() for run in _ACCOUNT.finditer(data, low, high) if self._is_account(run[0])]
         for spans, write in ((numbers, _leet), (accounts, self._by_shape)):
             for near in together(data, spans, 96):
@@ -249,6 +254,15 @@ class LeetView:
                 place += 1
             written += one
         return bytes(written)
+
+
+def _leet_signs(data: bytes, at: int) -> tuple[int, int]:
+    """Return the stretch around a place, and one sign more, that holds nothing but what stands in such a number."""
+    low = max(0, at - _LONGEST_NUMBER)
+    start = low + len(data[low:at].rstrip(_LEET_BYTES))
+    after = data[at : at + _LONGEST_NUMBER]
+    stretch = len(after) - len(after.lstrip(_LEET_BYTES))
+    return start, at + stretch + 1
 
 
 def _leet(signs: bytes) -> bytes:
