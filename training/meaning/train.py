@@ -1,9 +1,9 @@
 """Trains what reads for meaning: `python -m training.meaning.train` writes src/douane/data/meaning and tells digests.
 
-It is seeded and single-threaded throughout, and should take some fifteen minutes of one core. It has not been run to
-its end yet: the shipped files came from the script that it was written after (MODEL_CARD.md).
-`--judge N` learns N times from all topics but one in N, judges those, and prints what MODEL_CARD.md and the
-thresholds below rest on; it writes nothing.
+It is seeded and single-threaded throughout: the same machine makes the same bytes again. It takes a quarter of an hour
+of one core that multiplies numbers of sixteen bits, and several times as long of one that does not. What was trained
+is judged on the prompts of unseen.jsonl, whose topics it did not learn from: thresholds and MODEL_CARD.md rest on it.
+`--judge N` learns N times from all topics but one in N, judges those, and writes nothing; `--fold K` does so once.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -23,35 +24,57 @@ from douane.detect.meaning.model import pooled
 from douane.detect.meaning.windows import LONGEST, cut
 from training.meaning import full, light
 from training.meaning.encoder import Weights
-from training.meaning.prompts import digest, parts, prompts
+from training.meaning.prompts import UNSEEN, Prompt, digest, parts, prompts
 from training.meaning.report import report
 
 TARGET = Path(__file__).parents[2] / "src" / "douane" / "data" / "meaning"
-CLEARS_BELOW = -1.4
-"""In judged parts one restricted prompt in a hundred has no window above it, and a fifth of all windows are below."""
+CLEARS_BELOW = -2.0
+"""No restricted prompt of unseen.jsonl lies below it with all of its windows; of public and internal ones 29 % do."""
 LIGHT_THRESHOLDS = {"internal": 0.4, "confidential": 0.6, "restricted": 0.6}
-FULL_THRESHOLDS = {"internal": 0.5, "confidential": -1.0, "restricted": -0.5}
+FULL_THRESHOLDS = {"internal": 0.5, "confidential": -1.4, "restricted": -0.5}
 
 
 def main() -> None:
     """Train, or judge."""
-    asked = argparse.ArgumentParser(description=__doc__)
-    asked.add_argument("--judge", type=int, default=0, metavar="N")
-    count = asked.parse_args().judge
+    asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    asked.add_argument("--judge", type=int, default=0, metavar="N", help="judge on topics that were left out")
+    asked.add_argument("--fold", type=int, metavar="K", help="with --judge: the K-th part only")
+    asked.add_argument("--into", type=Path, default=TARGET, metavar="FOLDER", help="where the model is written")
+    words = asked.parse_args()
     weights = Weights((package_folder() / WEIGHTS).read_bytes())
     given = prompts()
-    texts, levels = [prompt.text for prompt in given], [prompt.level for prompt in given]
-    if count:
-        said = np.zeros((len(given), 3), np.float32)
-        glanced = np.zeros((len(given), 3), np.float32)
-        for learnt, judged in parts(given, count):
-            glanced[judged] = _glance(
-                light.learn([texts[n] for n in learnt], [levels[n] for n in learnt]), texts, judged
-            )
-            said[judged] = full.learn(weights, texts, levels, learnt).judge(judged)
-        sys.stdout.write(report(given, said, glanced, FULL_THRESHOLDS, LIGHT_THRESHOLDS))
+    if words.judge:
+        learning = [part for number, part in enumerate(parts(given, words.judge)) if words.fold in (None, number)]
+        sys.stdout.write(_report(given, [_learn(weights, given, *part) for part in learning]))
         return
-    write(light.learn(texts, levels), full.learn(weights, texts, levels, range(len(given))))
+    both = [*given, *prompts([UNSEEN])]
+    learnt = _learn(weights, both, range(len(given)), range(len(given), len(both)))
+    write(learnt.light, learnt.full, words.into)
+    sys.stdout.write(_report(both, [learnt]))
+
+
+class Learnt(NamedTuple):
+    """Both heads, and what they say of the prompts that they are judged by, by number."""
+
+    light: light.Light
+    full: full.Full
+    glanced: dict[int, np.ndarray]
+    looked: dict[int, np.ndarray]
+
+
+def _learn(weights: Weights, given: Sequence[Prompt], learnt: Sequence[int], judged: Sequence[int]) -> Learnt:
+    texts, levels = [prompt.text for prompt in given], [prompt.level for prompt in given]
+    glance = light.learn([texts[n] for n in learnt], [levels[n] for n in learnt])
+    look = full.learn(weights, texts, levels, learnt)
+    glanced = dict(zip(judged, _glance(glance, texts, judged), strict=True))
+    return Learnt(glance, look, glanced, dict(zip(judged, look.judge(judged), strict=True)))
+
+
+def _report(given: Sequence[Prompt], learnt: Sequence[Learnt]) -> str:
+    numbers = [number for one in learnt for number in one.looked]
+    looked = np.stack([one.looked[number] for one in learnt for number in one.looked])
+    glanced = np.stack([one.glanced[number] for one in learnt for number in one.glanced])
+    return report([given[number] for number in numbers], looked, glanced, FULL_THRESHOLDS, LIGHT_THRESHOLDS)
 
 
 def write(glance: light.Light, look: full.Full, target: Path = TARGET) -> None:
