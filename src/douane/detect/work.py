@@ -16,11 +16,11 @@ USUAL: Final = 2.0
 PRICES: Final[Mapping[str, float]] = {
     # a hit of a detector
     "email": 0.5, "ip": 0.4, "iban": 2.5, "vat": 6.0, "numbers": 0.1, "identifiers": 3.2, "person": 4.0, "address": 4.0,
-    "mark": 2.0, "setting": 0.8, "token": 0.3, "credential": 0.3, "vendor": 4.0, "blob": 0.1, "birth": 1.0,
+    "mark": 2.8, "setting": 0.8, "token": 0.3, "credential": 0.3, "vendor": 4.0, "blob": 0.1, "birth": 1.0,
     # runs of digits, their groups, what groups may be, what has the check digits for it
     "run": 2.2, "group": 0.4, "stretch": 0.6, "judged": 4.0,
     # a hit of a view
-    "@base64": 1.8, "@turned": 6.0, "@turned, shared": 0.5, "@rot13": 5.0, "@rot13, shared": 2.0, "@leet": 1.0,
+    "@base64": 1.8, "@turned": 6.0, "@turned, shared": 0.5, "@rot13": 5.0, "@rot13, shared": 2.0, "@leet": 2.5,
     "@words": 1.4, "@wrapped": 0.8, "@spaced": 0.2, "@lines": 2.0, "@markup": 0.3, "@signs": 1.0, "@blanks": 0.5,
     "@entity": 0.0, "@escape": 0.0, "@percent": 0.0, "@quoted": 0.0, "@fold": 0.0, "@hex": 0.0, "@exponent": 0.0,
     # what a view made, its bytes, the parts that it wrote otherwise, what was found in it
