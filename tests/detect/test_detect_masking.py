@@ -207,6 +207,7 @@ def leaves_of(value: Any) -> list[str]:
 @settings(max_examples=400, deadline=None)
 @given(found_in_body())
 @example(("{}", [Finding("DICTIONARY", "", 0, 1, 1.0, "d")], ["{"]))
+@example(({"a": 9999999900000000, "99999999": {}}, [Finding("DICTIONARY", "/a", 0, 8, 1.0, "d")], ["99999999"]))
 def test_any_body_is_restored_and_holds_no_masked_value(case: tuple[Any, list[Finding], list[str]]) -> None:
     value, findings, values = case
     pseudonyms = Pseudonyms(KEY)

@@ -148,8 +148,13 @@ class Masking:
         made[key] = inner
 
     def _number(self, value: Any, spans: Sequence[_Span]) -> Any:
+        """Replace a whole number; what was found in it is a value, too, and may stand elsewhere without the rest."""
         digits = digits_of(value) if isinstance(value, float) else str(value)
-        return self._issued(_strongest(spans), digits, digits) or value
+        made = self._issued(_strongest(spans), digits, digits)
+        if made is None:
+            return value
+        self._raw |= {digits[span.start : span.end]: span.type for span in spans}
+        return made
 
     def _text(self, text: str, spans: list[_Span]) -> str:
         within = _Json(text)
