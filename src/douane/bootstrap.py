@@ -38,7 +38,7 @@ from douane.adapters.telemetry import Counts
 from douane.adapters.vault import FileVault
 from douane.control.engine_model import SMOLLM2, locate
 from douane.control.explain import ANYBODY, Explanation, explain
-from douane.control.extra_packages import require_meaning
+from douane.control.extra_packages import require_extras
 from douane.control.keys import Wanted, create
 from douane.core.label import COMPARTMENTS, Label, Level
 from douane.core.models.catalogue import Assurance, Deployment, KindFacts
@@ -59,7 +59,7 @@ from douane.errors import (
 )
 from douane.gateway.conditions import ConditionBook
 from douane.gateway.pipeline import Gateway, Shell
-from douane.ports import Understand
+from douane.ports import FindNames, Understand
 from douane.wire.kinds import registry
 from douane.wire.kinds.kind import Kind
 
@@ -172,7 +172,7 @@ class House:
         data_dir = config.data_dir(self.start.data_dir, self.configuration)
         self.directory = DataDirectory.claim(Path(data_dir))
         exits.callback(self.directory.release)
-        require_meaning(self.configuration.detectors.meaning.layers)
+        require_extras(self.configuration.detectors)
         await before_start(self.configuration.server)
         self.ledger = await SqliteLedger.open(self.directory, self.clock)
         exits.push_async_callback(self.ledger.aclose)
@@ -268,7 +268,7 @@ class House:
         fresh = configuration_of(self.start, self.kinds)
         if problems := tuple(self._needing_restart(fresh)):
             raise ConfigurationErrors(problems)
-        require_meaning(fresh.detectors.meaning.layers)
+        require_extras(fresh.detectors)
         snapshot = self._with_engines(fresh.snapshot)
         spent = await self._spent_before(snapshot.keys.values(), snapshot.rates)
         prepared = await self.inspector.prepare(fresh.detectors)
@@ -427,10 +427,11 @@ def explain_offline(
     compartments: tuple[str, ...],
     latency: str,
     understand_with: Callable[[Sequence[str]], Understand | None] = _patterns_alone,
+    names_with: Callable[[bool], FindNames | None] = lambda _wanted: None,
 ) -> Explanation:
     """Explain a request body on a configuration, without an engine or a network.
 
-    `understand_with` makes what reads for meaning, where policy asks for it.
+    `understand_with` makes what reads for meaning, `names_with` what reads for names, where policy asks for it.
     The keys of the store count, and what was revoked or blocked there: of the one in `data_dir`, which must be there,
     or of the one that `up` would use with this configuration, where there is one.
     """
@@ -466,6 +467,7 @@ def explain_offline(
         wish=Wish(latency),
         revoked=None if database is None else _revocations(database, snapshot),
         understand=understand_with(configuration.detectors.meaning.layers),
+        find_names=names_with(configuration.detectors.names.wanted),
     )
 
 

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator,
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
-from douane.core.finding import Failure, Inspection
+from douane.core.finding import Failure, Finding, Inspection
 from douane.core.pseudonym import Pseudonyms
 from douane.core.receipt import Intent, Outcome, Record, Refusal
 from douane.core.traffic.clearance import Cleared, Revocations
@@ -233,6 +233,12 @@ class Inspector(Protocol):
         the owner's requests alone (law 11).
         """
 
+    async def find_names(self, value: Mapping[str, Any], owner: str) -> Sequence[Finding] | Failure:
+        """Find the names of persons in a body's running text, for masking alone: they raise no label.
+
+        All of it is read, or the answer is a Failure. What is kept of it serves the owner's requests alone (law 11).
+        """
+
 
 class Vault(Protocol):
     """Which value stands behind which pseudonym, by owner and conversation (law 11), for so long as policy says."""
@@ -284,11 +290,22 @@ Understand = Callable[[Any, Inspection, str], Inspection]
 the inspection with what that adds. For whoever classifies without sending anything."""
 
 
+FindNames = Callable[[Any, str], Sequence[Finding]]
+"""Finds names in a JSON value at once, in the caller's thread, by whose request it is; see `Inspector.find_names`."""
+
+
 class Embedder(Protocol):
     """Turns a text into a vector whose direction tells what the text is about."""
 
     def embed(self, text: str) -> Sequence[float]:
         """Return the vector of a text of a window's size: of length one, the same for the same text."""
+
+
+class NameFinder(Protocol):
+    """Finds the names of persons in running text."""
+
+    def find(self, text: str) -> Iterable[tuple[int, int]]:
+        """Return where names may stand in a text of a paragraph's size, the same for the same text, in any order."""
 
 
 class Engine(Protocol):

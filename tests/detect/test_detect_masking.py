@@ -234,3 +234,49 @@ def scalars(value: Any) -> list[Any]:
     if isinstance(value, list):
         return [leaf for inner in value for leaf in scalars(inner)]
     return [value]
+
+
+NAMED = frozenset({"EMAIL", "PERSON"})
+
+
+def named(value: Any, text: str) -> list[Finding]:
+    """Return the first place of a text in each leaf, as what a model of language would tell."""
+    document = walk(value)
+    places = [(number, leaf.find(text)) for number, leaf in enumerate(document.leaves)]
+    paths = document.paths([number for number, at in places if at >= 0])
+    return [
+        Finding("PERSON", pointer(paths[number].words), at, at + len(text), 0.5, "names")
+        for number, at in places
+        if at >= 0
+    ]
+
+
+def test_names_are_masked_wherever_they_stand(scanner: Scanner) -> None:
+    body = chat("Hier Zoé Lefèvre est venue.", "Et Zoé Lefèvre ?", metadata={"Zoé Lefèvre": 1})
+    masking, left, _ = masked(scanner, body, NAMED)
+    assert masking.mask_names(named(body, "Zoé Lefèvre")[:1], left)
+    assert "Zoé" not in orjson.dumps(masking.value).decode()
+    assert masking.masked == {"PERSON"}
+
+
+def test_what_another_detector_found_is_not_masked_as_a_name(scanner: Scanner) -> None:
+    body = chat(f"Jean Perrec {CARD} ici")
+    masking, left, _ = masked(scanner, body, NAMED)
+    assert [one.type for one in left.findings] == ["CARD"]
+    masking.mask_names(named(body, f"Jean Perrec {CARD}"), left)
+    assert str(CARD) in orjson.dumps(masking.value).decode()
+    assert "Perrec" not in orjson.dumps(masking.value).decode()
+
+
+def test_a_name_that_cannot_be_replaced_is_told(scanner: Scanner) -> None:
+    body = chat('{"a": "Zoé", "b": 1}')
+    masking, left, _ = masked(scanner, body, NAMED)
+    assert not masking.mask_names(named(body, '"Zoé", "b"'), left)
+    assert masking.value == body
+
+
+def test_names_that_none_may_mask_are_left(scanner: Scanner) -> None:
+    body = chat("Hier Zoé Lefèvre est venue.")
+    masking, left, _ = masked(scanner, body, frozenset({"EMAIL"}))
+    assert masking.mask_names(named(body, "Zoé Lefèvre"), left)
+    assert masking.value is body

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from ipaddress import ip_network
 from typing import Any
@@ -15,7 +15,8 @@ from leak_world import PATHS, World, ask, body_of, error_reply, good, make_deplo
 
 from douane.adapters.inspector.inspector import ScanningInspector
 from douane.bootstrap import Start, configuration_of, kinds_installed
-from douane.core.label import Clearance, Level
+from douane.core.finding import Failure, Finding
+from douane.core.label import Clearance, Label, Level
 from douane.core.models.catalogue import Capabilities
 from douane.core.pseudonym import PLACEHOLDER, Pseudonyms
 from douane.core.traffic.snapshot import Route, Snapshot, Strategy
@@ -376,3 +377,108 @@ def test_what_the_vault_cannot_keep_is_not_sent_masked(inspector: Inspector) -> 
     assert run(built, headers=TALK).headers["x-douane-zone"] == "home"
     assert not sent(built)
     assert told == ["nothing was masked: The vault could not be written."]
+
+
+# --- names in running text -------------------------------------------------------------------------------------------
+
+STORY = f"Pay to {IBAN}: Kylian Duchêne told Priya so."
+
+
+class Naming:
+    """An inspector whose finder of names sees those of a list, or fails."""
+
+    def __init__(self, inspector: Inspector, names: tuple[str, ...] | Failure) -> None:
+        self._inspector = inspector
+        self._names = names
+        self.read: list[Any] = []
+        self.inspect, self.understand = inspector.inspect, inspector.understand
+
+    async def find_names(self, value: Any, _owner: str) -> Sequence[Finding] | Failure:
+        self.read.append(value)
+        if isinstance(self._names, Failure):
+            return self._names
+        text = value["messages"][0]["content"]
+        return [
+            Finding("PERSON", "/messages/0/content", text.index(name), text.index(name) + len(name), 0.5, "names")
+            for name in self._names
+            if name in text
+        ]
+
+
+def naming(inspector: Inspector, names: tuple[str, ...] | Failure, **cloud: Any) -> tuple[World, Naming]:
+    mask = frozenset({"IBAN", "EMAIL", "PERSON"})
+    snapshot = masking_zones(**({"mask": mask} | cloud))
+    found = Naming(inspector, names)
+    built = world(found, replace(snapshot, policy=replace(snapshot.policy, name_layers=frozenset({"names"}))))
+    return built, found
+
+
+def story(text: str = STORY) -> Any:
+    return body_of("chat", "text", text, stream=False)
+
+
+def test_names_in_running_text_are_masked_and_put_back(inspector: Inspector) -> None:
+    built, found = naming(inspector, ("Kylian Duchêne", "Priya"))
+    echoing(built, lambda words: said(f"Done: {words}"))
+    sink = run(built, story())
+    assert sink.headers["x-douane-masked"] == "IBAN,PERSON"
+    assert sink.json["choices"][0]["message"]["content"] == f"Done: {IBAN} and Kylian Duchêne and Priya"
+    (payload,) = sent(built)
+    assert PLACEHOLDER.sub("*", payload["messages"][0]["content"]) == "Pay to *: * told * so."
+    assert built.ledger.intents[0].layers.split(",")[-1] == "names"
+    assert IBAN not in str(found.read)
+
+
+@pytest.mark.parametrize("cause", ["late", "died", "too long", "queue full"])
+def test_what_was_not_read_for_names_is_not_sent_masked_and_says_so(inspector: Inspector, cause: str) -> None:
+    built, _ = naming(inspector, Failure("names", cause))
+    told: list[str] = []
+    built.gateway._classify._mask._report = told.append
+    assert run(built, story()).headers["x-douane-zone"] == "home"
+    assert not sent(built)
+    assert told == [f"nothing was masked: names were not read ({cause})"]
+
+
+def test_where_nothing_else_may_serve_the_refusal_names_the_layer(inspector: Inspector) -> None:
+    built, _ = naming(inspector, Failure("names", "late"), home=False)
+    sink = run(built, story())
+    assert sink.status == 403
+    assert "`names` did not read this" in sink.data.decode()
+    assert not sent(built)
+
+
+def test_even_where_unknown_content_may_leave_names_that_were_not_read_do_not(inspector: Inspector) -> None:
+    built, _ = naming(inspector, Failure("names", "late"))
+    snapshot = built.snapshots.snapshot
+    built.snapshots.snapshot = replace(snapshot, policy=replace(snapshot.policy, unknown=Label(Level.PUBLIC)))
+    assert run(built, story()).headers["x-douane-zone"] == "home"
+    assert not sent(built)
+
+
+def test_a_name_takes_no_label_away(inspector: Inspector) -> None:
+    """What the words that a model takes for a name said to other detectors stays said."""
+    built, found = naming(inspector, ("TLP:RED",))
+    assert run(built, story(f"TLP:RED. Pay to {IBAN}.")).headers["x-douane-zone"] == "home"
+    assert not sent(built)
+    assert not found.read
+
+
+def test_names_raise_no_label(inspector: Inspector) -> None:
+    built, found = naming(inspector, ("Kylian Duchêne",))
+    built.worth = (0, frozenset())
+    sink = run(built, story("Kylian Duchêne told so."))
+    assert sink.headers["x-douane-level"] == "public"
+    assert not found.read
+
+
+def test_a_zone_that_masks_no_names_asks_for_none(inspector: Inspector) -> None:
+    built, found = naming(inspector, ("Priya",), mask=frozenset({"IBAN"}))
+    assert run(built, story()).headers["x-douane-masked"] == "IBAN"
+    assert not found.read
+
+
+def test_a_name_that_cannot_be_replaced_is_not_sent(inspector: Inspector) -> None:
+    arguments = f'{{"a": "{IBAN}", "b": "Priya", "c": 1}}'
+    built, _ = naming(inspector, ('"Priya", "c"',))
+    assert run(built, story(arguments)).headers["x-douane-zone"] == "home"
+    assert not sent(built)

@@ -25,7 +25,7 @@ def check(
     from douane import config as configuration
     from douane.bootstrap import Start, configuration_of, kinds_installed
     from douane.control.check import check as examine
-    from douane.control.extra_packages import require_meaning
+    from douane.control.extra_packages import require_extras
 
     if schema:
         print(json.dumps(configuration.json_schema(), indent=2))
@@ -33,7 +33,7 @@ def check(
 
     def read() -> configuration.Configuration:
         found = configuration_of(Start(str(config)), kinds_installed())
-        require_meaning(found.detectors.meaning.layers)
+        require_extras(found.detectors)
         return found
 
     report = examine(read)

@@ -28,7 +28,7 @@ def explain(
     import sys
 
     from douane.bootstrap import explain_offline
-    from douane.cli.meaning import understand_with
+    from douane.cli.meaning import names_with, understand_with
     from douane.cli.render import opened, show_decision
     from douane.control.explain import refused
     from douane.errors import ForbiddenRoute, Unsupported
@@ -45,6 +45,7 @@ def explain(
             compartments=tuple(compartment or ()),
             latency=latency,
             understand_with=understand_with,
+            names_with=names_with,
         ).as_dict()
     except (ForbiddenRoute, Unsupported) as error:
         found = refused(error)

@@ -19,7 +19,8 @@ from douane.config.version import version_of
 from douane.core.finding import FINDING_TYPES
 from douane.core.label import COMPARTMENTS, RESTRICTED, Clearance, Label, Level
 from douane.core.traffic.snapshot import Policy, Snapshot
-from douane.detect.settings import MEANING_LAYERS, MeaningSettings
+from douane.detect.names import LAYER as NAMES_LAYER
+from douane.detect.settings import MEANING_LAYERS, MeaningSettings, NamesSettings
 
 EVERY = "*"
 
@@ -91,6 +92,9 @@ _MEANING: Mapping[str, tuple[str, ...]] = {
 """Which layers, beside the patterns, must have read whatever leaves the premises, by `policy.meaning`."""
 
 
+_NAMES: Mapping[str, frozenset[str]] = {"patterns": frozenset(), "ner": frozenset((NAMES_LAYER,))}
+
+
 def compile_meaning(given: schema.Policy, snapshot: Snapshot, problems: Problems) -> MeaningSettings:
     """Return what reads for meaning: nothing does where no deployment is off the premises."""
     away = sorted({one.zone for one in snapshot.deployments.values() if not snapshot.zones[one.zone].premises})
@@ -104,6 +108,20 @@ def compile_meaning(given: schema.Policy, snapshot: Snapshot, problems: Problems
         )
     layers = _MEANING[given.meaning] if away else ()
     return MeaningSettings(layers, float(given.meaning_deadline_s), given.meaning_processes)
+
+
+def compile_names(given: schema.Policy, snapshot: Snapshot, problems: Problems) -> NamesSettings:
+    """Return whether names are found in running text: where policy says so, and some deployment's zone masks them."""
+    asked = given.names == "ner"
+    wanted = asked and any(snapshot.zones[one.zone].masks_names for one in snapshot.deployments.values())
+    if asked and not wanted:
+        problems.warn(
+            "names_unused",
+            "Names in running text are found for masking alone.",
+            "`policy.names` is `ner`, and no zone with a deployment masks `PERSON`: nothing is read for names.",
+            "Add `PERSON` to the `mask` of a zone, or leave `policy.names` at `patterns`.",
+        )
+    return NamesSettings(wanted, float(given.names_deadline_s))
 
 
 def compile_policy(
@@ -144,6 +162,7 @@ def compile_policy(
         owners=of_owners,
         layers=frozenset((_PATTERNS, *_MEANING[given.meaning])),
         vault_s=int(given.vault_s),
+        name_layers=_NAMES[given.names],
     )
     return replace(policy, version=version_of(policy))
 

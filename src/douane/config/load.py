@@ -18,7 +18,7 @@ from pathlib import Path as FilePath
 from douane.config import schema
 from douane.config.compile import compile_document
 from douane.config.data import detector_rules
-from douane.config.labels import compile_meaning
+from douane.config.labels import compile_meaning, compile_names
 from douane.config.problems import Problems, quoted
 from douane.config.registered import compile_registered, tables_of
 from douane.config.shape import shape
@@ -108,7 +108,8 @@ def loads(
     if problems.found:
         raise ConfigurationErrors(tuple(problems.found))
     meaning = compile_meaning(document.policy, snapshot, problems)
-    detectors = DetectorSettings(detector_rules(), regions=regions, registered=registered, meaning=meaning)
+    names = compile_names(document.policy, snapshot, problems)
+    detectors = DetectorSettings(detector_rules(), regions=regions, registered=registered, meaning=meaning, names=names)
     return Configuration(_server(document.server, base_dir), snapshot, detectors, tuple(problems.warnings), source)
 
 

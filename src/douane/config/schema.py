@@ -217,6 +217,14 @@ class Policy(Settings):
         default="full",
         description="Which layers read for its meaning what could leave the premises: none, the light one, or both.",
     )
+    names: Literal["patterns", "ner"] = Field(
+        default="patterns",
+        description="How names are found for zones that mask `PERSON`: by patterns, or in running text, too (`ner`).",
+    )
+    names_deadline_s: Annotated[Number, Field(gt=0, le=60)] = Field(
+        default=Decimal(2),
+        description="Seconds that reading a request for names may take, with `ner`; what is late is not sent masked.",
+    )
     vault_s: Seconds = Field(
         default=Decimal(86_400),
         description="Seconds that the values behind a conversation's placeholders are kept, encrypted.",

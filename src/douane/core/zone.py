@@ -60,6 +60,11 @@ class Zone:
         """Tell whether content of a label that this zone is not cleared for may come here masked."""
         return bool(self.mask) and not self.premises and (label.level < Level.RESTRICTED or self.mask_restricted)
 
+    @property
+    def masks_names(self) -> bool:
+        """Tell whether the names of persons may be masked for this zone."""
+        return "PERSON" in self.mask
+
     def may_mask(self, types: frozenset[str]) -> bool:
         """Tell whether policy lets all of these types be masked for this zone, wholly or one of their details."""
         return types <= {name.partition(":")[0] for name in self.mask}

@@ -8,6 +8,8 @@ Rules enforced:
    value goes on from one message to the next: its other half has no place.
 4. What a detector sees in nothing but a pseudonym of ours is no finding; one that reaches beyond counts.
 5. A body that would take long is not masked: values times size are bounded.
+6. Names that a model of language sees are masked after all else, beside what other detectors found; `mask_names` tells
+   whether every one of them is.
 
 Which types may be masked for whom is policy; what the masked body's label is, `core.traffic.classification`'s: it is
 inspected again after each round, and the inspection of what is sent is the last one.
@@ -24,6 +26,7 @@ import orjson
 from douane.core.api_words import API_WORDS
 from douane.core.finding import Finding, Inspection
 from douane.core.pseudonym import IRREVERSIBLE, NEVER_MASKED, PLACEHOLDER, Pseudonyms
+from douane.detect.names.spans import without
 from douane.detect.views import carried
 from douane.detect.walk import MAX_DEPTH, digits_of, walk
 
@@ -65,12 +68,13 @@ def may_mask(finding: Finding, types: frozenset[str]) -> bool:
 class Masking:
     """One body on its way. `value` is what it has become, `masked` the types of what was replaced in it."""
 
-    __slots__ = ("_pseudonyms", "_raw", "_types", "given_up", "masked", "value")
+    __slots__ = ("_has_left_some", "_pseudonyms", "_raw", "_types", "given_up", "masked", "value")
 
     def __init__(self, value: Any, types: frozenset[str], pseudonyms: Pseudonyms) -> None:
         self._pseudonyms = pseudonyms
         self._types = types
         self._raw: dict[str, str] = {}
+        self._has_left_some = False
         self.given_up = False
         self.masked: set[str] = set()
         self.value = value
@@ -89,6 +93,12 @@ class Masking:
         except _Unmaskable:
             self.given_up = True
         return self.value is not before
+
+    def mask_names(self, names: Sequence[Finding], inspection: Inspection) -> bool:
+        """Mask names in `value`, as far as nothing else was found there; tell whether each of them is masked now."""
+        self._has_left_some = False
+        self.take(Inspection(_beside(names, inspection.findings)))
+        return not (self.given_up or self._has_left_some)
 
     def own_removed(self, inspection: Inspection) -> Inspection:
         """Return an inspection of `value` without what was found in nothing but our own pseudonyms."""
@@ -152,6 +162,7 @@ class Masking:
         digits = digits_of(value) if isinstance(value, float) else str(value)
         made = self._issued(_strongest(spans), digits, digits)
         if made is None:
+            self._has_left_some = True
             return value
         self._raw |= {digits[span.start : span.end]: span.type for span in spans}
         return made
@@ -164,6 +175,7 @@ class Masking:
             value = within.value(span.start, span.end, raw)
             placeholder = self._issued(span.type, raw, self._plain(value))
             if placeholder is None:
+                self._has_left_some = True
                 continue
             if within.is_bare(span.start):
                 placeholder = f'"{placeholder}"'
@@ -171,6 +183,7 @@ class Masking:
             at = span.end
         masked = "".join([*done, text[at:]])
         if within.is_json and _json(masked) is None:
+            self._has_left_some = True
             return text
         return masked
 
@@ -302,6 +315,19 @@ def _literal(raw: str) -> str:
     if len(raw) >= _SHORT:
         return re.escape(raw)
     return rf"(?<!\w){re.escape(raw)}(?!\w)"
+
+
+def _beside(names: Iterable[Finding], findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Return names without what other findings say of values there: what those may be masked as is for policy."""
+    taken: dict[str, list[tuple[int, int]]] = {}
+    for found in findings:
+        if found.type not in NEVER_MASKED:
+            taken.setdefault(found.pointer, []).append((found.start, found.end))
+    left = []
+    for name in names:
+        for start, end in without([(name.start, name.end)], taken.get(name.pointer, ())):
+            left.append(name._replace(start=start, end=end))
+    return tuple(left)
 
 
 def _is_carried(found: Finding) -> bool:

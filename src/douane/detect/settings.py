@@ -24,7 +24,16 @@ class MeaningSettings:
     processes: int = 1
 
 
+@dataclass(frozen=True, slots=True)
+class NamesSettings:
+    """Whether names in running text are found for masking, and how many seconds reading a request for them may take."""
+
+    wanted: bool = False
+    deadline_s: float = 2.0
+
+
 NO_MEANING: Final = MeaningSettings()
+NO_NAMES: Final = NamesSettings()
 MEANING_LAYERS: Final = ("meaning-light", "meaning")
 """What reads for meaning, in the order in which it does."""
 
@@ -40,7 +49,8 @@ class Installed(NamedTuple):
 class DetectorSettings:
     """`rows` are the parsed files of data/detectors, by name; `regions` whose national phone numbers are looked for.
 
-    `registered` are the dictionaries and fingerprints of tenants; `meaning` is what processes of its own read for;
+    `registered` are the dictionaries and fingerprints of tenants; `meaning` and `names` are what processes of their own
+    read for;
     `installed` are the detectors that other packages bring.
     """
 
@@ -49,6 +59,7 @@ class DetectorSettings:
     regions: tuple[str, ...] = DEFAULT_REGIONS
     registered: tuple[Registered, ...] = ()
     meaning: MeaningSettings = NO_MEANING
+    names: NamesSettings = NO_NAMES
     installed: tuple[Installed, ...] = ()
 
     def as_fields(self) -> dict[str, Any]:

@@ -156,7 +156,7 @@ class Dispatcher:
             exchange.snapshot.policy.version,
             exchange.snapshot.version,
             inspection.detectors if inspection is not None else "",
-            exchange.layer_line(),
+            _layer_line(exchange, departure.masked),
             cleared.payload_digest,
             len(departure.call.payload),
             need.input_tokens,
@@ -167,3 +167,11 @@ class Dispatcher:
             departure.masked.type_line if departure.masked is not None else "",
             str(cleared.label) if departure.masked is not None else "",
         )
+
+
+def _layer_line(exchange: Exchange, masked: MaskedPayload | None) -> str:
+    """Return the layers that ran; of a masked payload, with those that read it and not the request."""
+    line = exchange.layer_line()
+    if masked is None:
+        return line
+    return ",".join([line, *[layer for layer in masked.form.layers if layer not in exchange.layers]])

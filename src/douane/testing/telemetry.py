@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from douane.core.finding import Failure, Inspection
+from douane.core.finding import Failure, Finding, Inspection
 from douane.core.receipt import Outcome, Refusal
 
 
@@ -33,9 +33,15 @@ class SilentTelemetry:
 class GivenInspector:
     """The `Inspector` port: says what it was told to say."""
 
-    def __init__(self, inspection: Inspection | Failure, meaning: Inspection | None = None) -> None:
+    def __init__(
+        self,
+        inspection: Inspection | Failure,
+        meaning: Inspection | None = None,
+        names: Sequence[Finding] | Failure = (),
+    ) -> None:
         self.inspection = inspection
         self.meaning = meaning
+        self.names = names
         self.inspected: list[str] = []
         """The owners whose requests were inspected."""
         self.understood: list[str] = []
@@ -48,3 +54,6 @@ class GivenInspector:
     async def understand(self, value: Mapping[str, Any], inspection: Inspection, owner: str) -> Inspection:
         self.understood.append(owner)
         return self.meaning or inspection
+
+    async def find_names(self, value: Mapping[str, Any], owner: str) -> Sequence[Finding] | Failure:
+        return self.names

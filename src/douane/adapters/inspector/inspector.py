@@ -12,6 +12,7 @@ import orjson
 
 from douane.adapters.inspector.cache import UnitCache
 from douane.adapters.inspector.child import Child, ChildFailed
+from douane.adapters.inspector.name_readers import NameReaders, Names
 from douane.adapters.inspector.pool import QUEUE, Pool
 from douane.adapters.inspector.readers import Readers
 from douane.core.finding import Failure, Finding, Inspection
@@ -37,21 +38,22 @@ WORKER: Final = (sys.executable, "-P", "-m", "douane.adapters.inspector.worker")
 
 
 class Prepared(NamedTuple):
-    """What settings come to: compiled, and the readers for meaning where other ones are needed."""
+    """What settings come to: compiled, and the readers for meaning and for names where other ones are needed."""
 
     scanner: Scanner
     readers: Readers | None
+    names: NameReaders | None
 
 
 class ScanningInspector:
     """Of a long chat, only the messages are scanned that it has not sent before, and what they stand beside.
 
     Bodies up to `inline_bytes`, or with no more than that new, are scanned in the caller's thread, others one by one in
-    the child. So are those of them that look like more than `inline_hits` findings. What is read for its meaning is
-    read by children of their own, which `start` starts.
+    the child. So are those of them that look like more than `inline_hits` findings. What is read for its meaning, or
+    for names, is read by children of their own, which `start` starts.
 
-    `command` starts the child, `reader_command` those; a test gives some that hang or die. `scanner` is one that was
-    made of these settings already: compiling takes seconds.
+    `command` starts the child, `reader_command` and `names_command` those; a test gives some that hang or die.
+    `scanner` is one that was made of these settings already: compiling takes seconds.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class ScanningInspector:
         queue: int = QUEUE,
         command: Sequence[str] | None = None,
         reader_command: Sequence[str] | None = None,
+        names_command: Sequence[str] | None = None,
         shelf: Shelf | None = None,
         scanner: Scanner | None = None,
     ) -> None:
@@ -72,6 +75,7 @@ class ScanningInspector:
         self._scanner = scanner or Scanner.of(settings, shelf=shelf)
         self._command = tuple(command or WORKER)
         self._reader_command = reader_command
+        self._names_command = names_command
         self._settings = settings
         self._deadline_s = deadline_s
         self._inline_bytes = inline_bytes
@@ -81,13 +85,18 @@ class ScanningInspector:
         self._queue = queue
         self._pool = self._pool_of(settings, self._scanner)
         self._readers = self._readers_of(settings)
+        self._names = self._names_of(settings)
         self._retired: set[asyncio.Task[None]] = set()
         self.detectors = self._scanner.detectors
 
     async def start(self) -> None:
-        """Start what reads for meaning, where settings ask for it. Raises EngineFailed; without it they start late."""
-        if self._readers is not None:
-            await self._readers.start()
+        """Start what reads for meaning and for names, where settings ask for it, one after the other.
+
+        Raises EngineFailed; without it they start late.
+        """
+        for readers in (self._readers, self._names):
+            if readers is not None:
+                await readers.start()
 
     async def inspect(self, value: Mapping[str, Any], size_bytes: int, owner: str = "") -> Inspection | Failure:
         """Inspect every leaf of a parsed body; see the port."""
@@ -152,20 +161,37 @@ class ScanningInspector:
             detectors=f"{inspection.detectors} {heard.model}",
         )
 
+    async def find_names(self, value: Mapping[str, Any], owner: str) -> Names | Failure:
+        """Have a body read for the names of persons, where settings ask for it; see the port."""
+        return await self._names.read(value, owner) if self._names is not None else _NO_FINDER
+
     async def prepare(self, settings: DetectorSettings) -> Prepared:
         """Compile other settings beside the event loop, and start what they need, for `take`.
 
         Raises ConfigurationError or EngineFailed; nothing changes then.
         """
         if settings == self._settings:
-            return Prepared(self._scanner, self._readers)
+            return Prepared(self._scanner, self._readers, self._names)
         scanner = await asyncio.to_thread(Scanner.of, settings, (), self._shelf)
-        if settings.meaning == self._settings.meaning:
-            return Prepared(scanner, self._readers)
-        readers = self._readers_of(settings)
-        if readers is not None:
-            await readers.start()
-        return Prepared(scanner, readers)
+        readers, names = self._readers, self._names
+        if settings.meaning != self._settings.meaning:
+            readers = self._readers_of(settings)
+            if readers is not None:
+                await readers.start()
+        if settings.names != self._settings.names:
+            names = self._names_of(settings)
+            if names is not None:
+                await self._started(names, readers)
+        return Prepared(scanner, readers, names)
+
+    async def _started(self, names: NameReaders, readers: Readers | None) -> None:
+        """Start what reads for names; where it does not start, what was started with it ends, too."""
+        try:
+            await names.start()
+        except BaseException:
+            if readers is not None and readers is not self._readers:
+                await readers.pool.aclose()
+            raise
 
     def take(self, settings: DetectorSettings, prepared: Prepared) -> None:
         """Put settings that were prepared in force, for every inspection that begins after this; others end as begun.
@@ -176,15 +202,17 @@ class ScanningInspector:
             return
         former, self._pool = self._pool, self._pool_of(settings, prepared.scanner)
         self._retire(former)
-        if self._readers is not None and self._readers is not prepared.readers:
-            self._retire(self._readers.pool)
-        self._readers = prepared.readers
+        for at_work, next_one in ((self._readers, prepared.readers), (self._names, prepared.names)):
+            if at_work is not None and at_work is not next_one:
+                self._retire(at_work.pool)
+        self._readers, self._names = prepared.readers, prepared.names
         self._settings, self._scanner, self.detectors = settings, prepared.scanner, prepared.scanner.detectors
         self._cache.clear()
 
     async def aclose(self) -> None:
         """End the children; whatever still waits fails."""
-        await asyncio.gather(self._pool.aclose(), *([self._readers.pool.aclose()] if self._readers is not None else []))
+        pools = [readers.pool for readers in (self._readers, self._names) if readers is not None]
+        await asyncio.gather(self._pool.aclose(), *[pool.aclose() for pool in pools])
         for task in tuple(self._retired):
             task.cancel()
         await asyncio.gather(*self._retired, return_exceptions=True)
@@ -201,6 +229,9 @@ class ScanningInspector:
     def _readers_of(self, settings: DetectorSettings) -> Readers | None:
         return Readers(settings.meaning, self._reader_command) if settings.meaning.layers else None
 
+    def _names_of(self, settings: DetectorSettings) -> NameReaders | None:
+        return NameReaders(settings.names, self._names_command) if settings.names.wanted else None
+
     def _retire(self, pool: Pool[Any]) -> None:
         task = asyncio.get_running_loop().create_task(pool.retire())
         self._retired.add(task)
@@ -211,6 +242,7 @@ class ScanningInspector:
 
 
 _NOBODY: Final = Failure("meaning", "policy.meaning is off")
+_NO_FINDER: Final = Failure("names", "policy.names is patterns")
 
 
 def _inspection(answer: dict[str, Any]) -> Inspection:

@@ -88,7 +88,7 @@ class Passage(NamedTuple):
 def refusal(p: Passage) -> Reason | None:  # noqa: PLR0911 - one statement a check
     """Return why the passage is not allowed, or None where every check holds.
 
-    Ten checks, each a statement of its own: the mutation run deletes them one by one. The first makes sure that the
+    Eleven checks, each a statement of its own: the mutation run deletes them one by one. The first makes sure that the
     rest find the deployment.
     """
     label, name, key, route_name, snapshot, revoked, now_s, layers, origin, masked = p
@@ -114,6 +114,8 @@ def refusal(p: Passage) -> Reason | None:  # noqa: PLR0911 - one statement a che
         return _not_verified(p, deployment)
     if not zone.premises and not snapshot.policy.layers.issubset(layers):
         return _unread(p, zone)
+    if origin is not None and zone.masks_names and not snapshot.policy.name_layers.issubset(layers):
+        return _names_unread(p, zone)
     return None
 
 
@@ -241,4 +243,13 @@ def _unread(p: Passage, zone: Zone) -> Reason:
         "Content leaves the premises only with a label that counts every layer that policy requires.",
         f"Deployment `{p.deployment}` stands in zone `{zone.name}`, off the premises, and {missing} did not read this.",
         "Try again; if it goes on, look at the gateway's load, or set `policy.meaning`.",
+    )
+
+
+def _names_unread(p: Passage, zone: Zone) -> Reason:
+    return Reason(
+        "unread",
+        "Where policy has names found for masking, a masked payload goes only if all of it was read for them.",
+        f"Deployment `{p.deployment}` stands in zone `{zone.name}`, which masks PERSON, and `names` did not read this.",
+        "Try again, or send less at once; if it goes on, raise `policy.names_deadline_s`, or set `policy.names`.",
     )

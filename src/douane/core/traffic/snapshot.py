@@ -87,7 +87,8 @@ class Policy:
     """How findings become labels. `map` goes from finding type, or `TYPE:detail`, to a label.
 
     `owners` holds the whole map of each owner that has one of its own. `layers` are those that must have read whatever
-    leaves the premises, each to its end. `vault_s` is how long the values behind placeholders are kept.
+    leaves the premises, each to its end; `name_layers` those that must have read a masked payload beside them, where
+    its zone masks names. `vault_s` is how long the values behind placeholders are kept.
     """
 
     unknown: Label = RESTRICTED
@@ -97,6 +98,7 @@ class Policy:
     owners: Mapping[str, Mapping[str, Label]] = field(default_factory=dict)
     layers: frozenset[str] = frozenset()
     vault_s: int = 86_400
+    name_layers: frozenset[str] = frozenset()
 
     def map_of(self, owner: str) -> Mapping[str, Label]:
         """Return the map that counts for an owner's requests."""
