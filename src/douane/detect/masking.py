@@ -18,6 +18,7 @@ inspected again after each round, and the inspection of what is sent is the last
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
@@ -104,14 +105,20 @@ class Masking:
         """Return an inspection of `value` without what was found in nothing but our own pseudonyms."""
         if not self.masked:
             return inspection
-        kept = tuple([found for found in inspection.findings if not self._is_own(found)])
+        ours: dict[str, list[tuple[int, int]]] = {}
+        kept = tuple([found for found in inspection.findings if not self._is_own(found, ours)])
         return inspection if len(kept) == len(inspection.findings) else inspection._replace(findings=kept)
 
-    def _is_own(self, found: Finding) -> bool:
+    def _is_own(self, found: Finding, ours: dict[str, list[tuple[int, int]]]) -> bool:
+        """Tell whether nothing but a pseudonym was found; `ours` holds the places of leaves that were looked at."""
         if found.end <= found.start or found.type in NEVER_MASKED:
             return False
-        text = _leaf(self.value, found.pointer)
-        return text is not None and any(low <= found.start and found.end <= high for low, high in self._ours(text))
+        places = ours.get(found.pointer)
+        if places is None:
+            text = _leaf(self.value, found.pointer)
+            places = ours[found.pointer] = [] if text is None else self._ours(text)
+        at = bisect_right(places, found.start, key=_start) - 1
+        return at >= 0 and found.end <= places[at][1]
 
     def _ours(self, text: str) -> list[tuple[int, int]]:
         """Return where pseudonyms that were issued stand in a text, to the letter."""
@@ -192,9 +199,10 @@ class Masking:
         ours = self._ours(text)
         if not ours and not within.is_json:
             return spans
+        ends = [high for _, high in ours]
         wider = []
         for start, end, kind in spans:
-            touched = [place for place in ours if place[0] < end and start < place[1]]
+            touched = _touched(ours, ends, start, end)
             if any(low <= start and end <= high for low, high in touched):
                 continue
             first = min([start, *(low for low, _ in touched)])
@@ -271,18 +279,21 @@ class _Json:
 
     def whole(self, start: int, end: int) -> tuple[int, int]:
         """Return a span with the whole number that it begins in."""
-        for low, high in self._bare:
-            if low <= start < high:
-                return low, max(high, end)
+        at = bisect_right(self._bare, start, key=_start) - 1
+        if at >= 0 and start < self._bare[at][1]:
+            low, high = self._bare[at]
+            return low, max(high, end)
         return start, end
 
     def is_bare(self, start: int) -> bool:
         """Tell whether a number begins here: what stands instead needs quotation marks."""
-        return any(low == start for low, _ in self._bare)
+        at = bisect_right(self._bare, start, key=_start) - 1
+        return at >= 0 and self._bare[at][0] == start
 
     def value(self, start: int, end: int, raw: str) -> str:
         """Return a part of a string as what it says."""
-        if "\\" in raw and any(low < start and end < high for low, high in self._strings):
+        at = bisect_right(self._strings, start - 1, key=_start) - 1
+        if "\\" in raw and at >= 0 and end < self._strings[at][1]:
             said = _json(f'"{raw}"')
             return said if isinstance(said, str) else raw
         return raw
@@ -317,17 +328,34 @@ def _literal(raw: str) -> str:
     return rf"(?<!\w){re.escape(raw)}(?!\w)"
 
 
+def _start(place: tuple[int, int]) -> int:
+    return place[0]
+
+
+def _touched(places: Sequence[tuple[int, int]], ends: Sequence[int], start: int, end: int) -> list[tuple[int, int]]:
+    """Return those of sorted places that a stretch overlaps; `ends` are theirs."""
+    first = last = bisect_right(ends, start)
+    while last < len(places) and places[last][0] < end:
+        last += 1
+    return list(places[first:last])
+
+
 def _beside(names: Iterable[Finding], findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """Return names without what other findings say of values there: what those may be masked as is for policy."""
     taken: dict[str, list[tuple[int, int]]] = {}
     for found in findings:
         if found.type not in NEVER_MASKED:
             taken.setdefault(found.pointer, []).append((found.start, found.end))
-    left = []
+    told: dict[str, list[Finding]] = {}
     for name in names:
-        for start, end in without([(name.start, name.end)], taken.get(name.pointer, ())):
-            left.append(name._replace(start=start, end=end))
-    return tuple(left)
+        told.setdefault(name.pointer, []).append(name)
+    return tuple(
+        [
+            some[0]._replace(start=start, end=end)
+            for pointer, some in told.items()
+            for start, end in without([(name.start, name.end) for name in some], taken.get(pointer, ()))
+        ]
+    )
 
 
 def _is_carried(found: Finding) -> bool:

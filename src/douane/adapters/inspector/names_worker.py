@@ -27,7 +27,7 @@ from douane.ports import NameFinder
 
 MAX_MEMORY_BYTES: Final = 1024 * 1024 * 1024
 MOST_REMEMBERED: Final = 20_000
-MOST_NAMES: Final = 20_000
+MOST_NAMES: Final = 4_096
 
 
 class _Late(Exception):

@@ -26,15 +26,20 @@ def names_in(text: str, spans: Iterable[Span], before: Collection[str]) -> Itera
 
 
 def without(spans: Iterable[Span], taken: Sequence[Span]) -> list[Span]:
-    """Return what of spans lies outside of others, sorted and apart."""
+    """Return what of spans lies outside of others, sorted and apart, in one pass over both."""
     left: list[Span] = []
+    others, first = joined(taken), 0
     for start, end in joined(spans):
         at = start
-        for low, high in sorted(taken):
-            if high > at and low < end:
-                if low > at:
-                    left.append((at, low))
-                at = max(at, high)
+        while first < len(others) and others[first][1] <= start:
+            first += 1
+        number = first
+        while number < len(others) and others[number][0] < end:
+            low, high = others[number]
+            if low > at:
+                left.append((at, low))
+            at = max(at, high)
+            number += 1
         if at < end:
             left.append((at, end))
     return left
