@@ -5,10 +5,11 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
+import pytest
 from bench.detection import page, texts
-from bench.detection.cost import UNITS, WORST_BYTES, _text
 from bench.detection.match import Span, Tally, fits
 from bench.detection.measure import Details, Measure, as_dict, from_dict
+from bench.detection.worst import DRAWN, UNITS, WORST_BYTES, Piece, text_of
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -55,10 +56,11 @@ def test_a_disguised_value_stands_where_its_cell_says() -> None:
         )
 
 
-def test_a_unit_is_repeated_to_just_the_size_searched() -> None:
-    for unit in UNITS:
-        size = len(_text(unit).encode())
-        assert WORST_BYTES - 4 < size <= WORST_BYTES
+@pytest.mark.parametrize("what", [*UNITS, *DRAWN])
+def test_a_piece_is_repeated_to_just_the_size_searched_and_the_same_each_time(what: str) -> None:
+    text = text_of((Piece(what, 3),), seed=1)
+    assert WORST_BYTES - 4 < len(text.encode("utf-8", "surrogatepass")) <= WORST_BYTES
+    assert text == text_of((Piece(what, 3),), seed=1)
 
 
 def test_texts_have_the_size_they_claim() -> None:
