@@ -25,7 +25,6 @@ _SAID: Final = {"n": "\n", "t": "\t", "r": "\r", "b": " ", "f": " "}
 _LONG: Final = re.compile(rf"\S{{{LONGEST_WORD_CHARS + 1},}}")
 _NO_WORD: Final = re.compile(r"[^\w\n]|_")
 _UNREADABLE: Final = re.compile("[\ud800-\udfff\x00-\x08\x0b-\x1f]")
-_LAST_BLANK: Final = re.compile(r"\s(?=\S*\Z)")
 
 
 class Piece(NamedTuple):
@@ -55,8 +54,8 @@ class Readable:
             piece = text[start:end]
             if piece.lower() != piece.upper():
                 yield Piece(start, piece)
-            blank = _LAST_BLANK.search(text, start, max(start + 1, end - OVERLAP_CHARS))
-            start = blank.end() if blank is not None and end < len(text) else end
+            again = _after_blank(text, start, end - OVERLAP_CHARS)
+            start = again if again is not None and end < len(text) else end
 
     def place(self, start: int, end: int) -> tuple[int, int]:
         """Return where a stretch of the view stands in the leaf."""
@@ -83,8 +82,12 @@ def _cut(text: str, start: int) -> int:
     end = start + PIECE_CHARS
     if end >= len(text):
         return len(text)
-    blank = _LAST_BLANK.search(text, end - OVERLAP_CHARS, end)
-    return end if blank is None else blank.end()
+    return _after_blank(text, end - OVERLAP_CHARS, end) or end
+
+
+def _after_blank(text: str, start: int, end: int) -> int | None:
+    """Return where the last blank of a stretch ends, or None where it has none."""
+    return next((at + 1 for at in range(end - 1, start - 1, -1) if text[at].isspace()), None)
 
 
 def _is_json(leaf: str) -> bool:

@@ -11,7 +11,7 @@ Span = tuple[int, int]
 LONGEST_NAME_CHARS: Final = 80
 SHORT_CAPITALS: Final = 3
 _WORDS: Final = re.compile(r"[^\W\d_](?:[^\W\d_]|[\u0300-\u036f'’\-.](?! )|[.’'](?= )|[ \u00a0\u202f])*")
-_FIRST: Final = re.compile(r"([^\W\d_]+)(?:\.?[ \u00a0\u202f]+|\.?\Z)")
+_FIRST: Final = re.compile(r"([^\W\d_]{1,24})(?:\.?[ \u00a0\u202f]+|\.?\Z)")
 _POSSESSIVE: Final = re.compile(r"['’]s?\Z")
 _EDGES: Final = " \u00a0\u202f'’-."
 
