@@ -35,6 +35,7 @@ upstream_model = "llama"
 assurance = "unchecked"
 price = { input = 1, output = 1, currency = "EUR", source = "contract", date = "2026-11-23" }
 [policy]
+meaning = "off"
 allow_unchecked = true
 [routes.chat]
 deployments = ["far"]
@@ -198,7 +199,7 @@ def test_what_is_masked_is_told_in_words(config: str, capsys: pytest.CaptureFixt
     assert "gets it masked (IBAN), as public" in capsys.readouterr().out
 
 
-NAMES = CONFIG.replace("[policy]", '[policy]\nnames = "ner"\nmeaning = "off"').replace(
+NAMES = CONFIG.replace("[policy]", '[policy]\nnames = "ner"').replace(
     'clearance = "internal"', 'clearance = "internal"\nmask = ["IBAN", "PERSON"]'
 )
 

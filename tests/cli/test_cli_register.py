@@ -22,7 +22,7 @@ def test_a_dictionary_is_added_put_into_the_configuration_and_found(shell: Shell
     (tmp_path / "douane.toml").write_text(added.out + 'owners = ["research"]\n', encoding="utf-8")
     assert "dictionary projects: 1 names, looked for in requests of research" in shell("check").out
     for owner, findings in (("research", 1), ("sales", 0)):
-        said = shell("classify", "--config", "douane.toml", "--owner", owner, text="le PROJET-aurore")
+        said = shell("classify", "--no-meaning", "--config", "douane.toml", "--owner", owner, text="le PROJET-aurore")
         assert len(json.loads(said.out)["findings"]) == findings
 
 

@@ -15,7 +15,7 @@ from leak_world import PATHS, World, ask, body_of, error_reply, good, make_deplo
 
 from douane.adapters.inspector.inspector import ScanningInspector
 from douane.bootstrap import Start, configuration_of, kinds_installed
-from douane.core.finding import Failure, Finding
+from douane.core.finding import Failure, Finding, Inspection
 from douane.core.label import Clearance, Label, Level
 from douane.core.models.catalogue import Capabilities
 from douane.core.pseudonym import PLACEHOLDER, Pseudonyms
@@ -461,6 +461,30 @@ def test_a_name_takes_no_label_away(inspector: Inspector) -> None:
     assert run(built, story(f"TLP:RED. Pay to {IBAN}.")).headers["x-douane-zone"] == "home"
     assert not sent(built)
     assert not found.read
+
+
+class Suspicious(Naming):
+    """Finds a NIR in whatever holds a name's pseudonym."""
+
+    def __init__(self, inspector: Inspector, names: tuple[str, ...]) -> None:
+        super().__init__(inspector, names)
+        self.inspect = self._inspect
+
+    async def _inspect(self, value: Any, size_bytes: int, owner: str = "") -> Inspection | Failure:
+        seen = await self._inspector.inspect(value, size_bytes, owner)
+        if "[[PERSON" not in str(value) or isinstance(seen, Failure):
+            return seen
+        return seen._replace(findings=(*seen.findings, Finding("NIR", "/messages/0/content", 0, 3, 1.0, "nir")))
+
+
+def test_what_was_masked_of_names_is_inspected_again_and_goes_by_what_it_shows_then(inspector: Inspector) -> None:
+    mask = frozenset({"IBAN", "EMAIL", "PERSON"})
+    snapshot = masking_zones(mask=mask)
+    found = Suspicious(inspector, ("Priya",))
+    built = world(found, replace(snapshot, policy=replace(snapshot.policy, name_layers=frozenset({"names"}))))
+    assert run(built, story()).headers["x-douane-zone"] == "home"
+    assert not sent(built)
+    assert found.read
 
 
 def test_names_raise_no_label(inspector: Inspector) -> None:
