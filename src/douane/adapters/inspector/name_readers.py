@@ -17,12 +17,12 @@ from typing import Any, Final
 
 import orjson
 
-from douane.adapters.inspector.child import Child, ChildFailed
+from douane.adapters.inspector.asking import asked, warmed
+from douane.adapters.inspector.child import Child
 from douane.adapters.inspector.pool import Pool
 from douane.core.finding import Failure, Finding
 from douane.detect.names import LAYER
 from douane.detect.settings import NamesSettings
-from douane.errors import EngineFailed
 
 LONGEST_BODY_BYTES: Final = 4 * 1024 * 1024
 QUEUE: Final = 16
@@ -43,28 +43,17 @@ class NameReaders:
 
     async def start(self) -> None:
         """Start the child, and wait until it has read something. Raises EngineFailed."""
-        try:
-            await self.pool.warm(_SAMPLE)
-        except ChildFailed as failed:
-            await self.pool.aclose()
-            raise EngineFailed(
-                f"What reads requests for names did not start ({failed.cause}).",
-                "`douane check` tells what is missing; or set `policy.names` to `patterns`.",
-                rule="Where policy has names found for masking, all that is sent masked was read for them.",
-            ) from failed
+        await warmed(
+            self.pool,
+            _SAMPLE,
+            what="What reads requests for names",
+            fix="`douane check` tells what is missing; or set `policy.names` to `patterns`.",
+            rule="Where policy has names found for masking, all that is sent masked was read for them.",
+        )
 
     async def read(self, value: Mapping[str, Any], owner: str) -> Names | Failure:
         """Have a parsed body read, all of it or not at all."""
-        try:
-            payload = orjson.dumps(value)
-        except TypeError:
-            return Failure(LAYER, "not serialisable")
-        if len(payload) > LONGEST_BODY_BYTES:
-            return Failure(LAYER, "too long")
-        try:
-            return await self.pool.ask(payload, owner)
-        except ChildFailed as failed:
-            return Failure(LAYER, failed.cause)
+        return await asked(self.pool, value, owner, layer=LAYER, longest_bytes=LONGEST_BODY_BYTES)
 
 
 def _heard(answer: dict[str, Any]) -> Names | Failure:

@@ -16,11 +16,11 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
-from douane.adapters.inspector.child import Child, ChildFailed
+from douane.adapters.inspector.asking import asked, warmed
+from douane.adapters.inspector.child import Child
 from douane.adapters.inspector.pool import Pool
 from douane.core.finding import Failure, Finding
 from douane.detect.settings import MeaningSettings
-from douane.errors import EngineFailed
 
 LAYER: Final = "meaning"
 LONGEST_BODY_BYTES: Final = 2 * 1024 * 1024
@@ -52,28 +52,17 @@ class Readers:
 
     async def start(self) -> None:
         """Start the children, and wait until each has read something. Raises EngineFailed."""
-        try:
-            await self.pool.warm(_SAMPLE)
-        except ChildFailed as failed:
-            await self.pool.aclose()
-            raise EngineFailed(
-                f"What reads requests for their meaning did not start ({failed.cause}).",
-                "`douane doctor` tells what is missing; or set `policy.meaning` to `light` or `off`.",
-                rule="What leaves the premises is read by every layer that policy requires.",
-            ) from failed
+        await warmed(
+            self.pool,
+            _SAMPLE,
+            what="What reads requests for their meaning",
+            fix="`douane doctor` tells what is missing; or set `policy.meaning` to `light` or `off`.",
+            rule="What leaves the premises is read by every layer that policy requires.",
+        )
 
     async def read(self, value: Mapping[str, Any], owner: str) -> Heard | Failure:
         """Have a parsed body read, by the deadline or not at all."""
-        try:
-            payload = orjson.dumps(value)
-        except TypeError:
-            return Failure(LAYER, "not serialisable")
-        if len(payload) > LONGEST_BODY_BYTES:
-            return Failure(LAYER, "too long")
-        try:
-            return await self.pool.ask(payload, owner)
-        except ChildFailed as failed:
-            return Failure(LAYER, failed.cause)
+        return await asked(self.pool, value, owner, layer=LAYER, longest_bytes=LONGEST_BODY_BYTES)
 
     def _heard(self, answer: dict[str, Any]) -> Heard:
         layers = tuple(answer["layers"])
