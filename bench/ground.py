@@ -17,6 +17,8 @@ from bench.peers.launch import Launch
 CONFIG = Path(__file__).with_name("douane_bench.toml")
 STREAMS = ("mock-p20", "mock-p20-c10", "mock-p100", "mock-d20-c10", "away-d20-c10", "mock-flood")
 START_S = 30.0
+REFERENCES = ("nginx", "bare")
+"""The peers that are always up, and that others are measured against."""
 
 
 @dataclass(slots=True)
@@ -92,12 +94,12 @@ def laid_out(command: str, subject: str, peers: Sequence[str], *, quick: bool) -
     with contextlib.ExitStack() as ends:
         ends.enter_context(proc.running([str(MOCK), str(mock_port), str(away_port)], OUT / "logs" / "mock.log"))
         targets: list[Target] = []
-        for name, port in zip(("nginx", "bare", *peers), ports, strict=False):
+        for name, port in zip((*REFERENCES, *peers), ports, strict=False):
             try:
                 targets.append(start(name, PEERS[name].launch(home(name), port, mock_port), port, body))
             except (RuntimeError, OSError) as error:
                 print(f"{name} is left out: {error}", file=sys.stderr)
-                if name in ("nginx", "bare"):
+                if name in REFERENCES:
                     raise
                 continue
             ends.callback(proc.stop, targets[-1].running)

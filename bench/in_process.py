@@ -20,6 +20,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
 from types import CodeType, FrameType
@@ -147,10 +148,11 @@ class Rig:
 
 
 async def connect(
-    _upstream: Http1Upstream, loop: asyncio.AbstractEventLoop, _cleared: object, pool: Pool, _by: float
+    upstream: Http1Upstream, loop: asyncio.AbstractEventLoop, _cleared: object, pool: Pool, _by: float
 ) -> UpstreamConnection:
     """Stand in for the client's dialling: a connection whose other end answers at once."""
-    connection = UpstreamConnection(loop, 30.0, pool.give_back, pool.forget)
+    forget = partial(upstream._forget, pool)  # noqa: SLF001 - what is closed waits to be told
+    connection = UpstreamConnection(loop, 30.0, pool.give_back, forget)
     connection.connection_made(Wire(connection, lambda _data: loop.call_soon(connection.data_received, REPLY)))
     connection.address, connection.peer = ip_address("127.0.0.1"), "127.0.0.1:9100"
     return connection

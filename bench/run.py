@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from bench import cases_cpu, cases_hold, cases_time, classification, crash, proc, readback, report
-from bench.ground import Ground, laid_out
+from bench.ground import REFERENCES, Ground, laid_out
 from bench.peers.catalogue import OUT, PEERS, home
 from bench.row import Row
 
@@ -54,9 +54,9 @@ def arguments(words: Sequence[str]) -> argparse.Namespace:
 
 
 def peers_of(wanted: str) -> list[str]:
-    """Return the peers to start: those that are named, or all that are installed."""
-    names = [name for name in PEERS if name not in ("nginx", "bare")] if wanted == "all" else wanted.split(",")
-    names = [name for name in names if name]
+    """Return the peers to start beside the references: those that are named, or all that are installed."""
+    named = PEERS if wanted == "all" else dict.fromkeys(wanted.split(","))
+    names = [name for name in named if name and name not in REFERENCES]
     missing = [name for name in names if name not in PEERS or not PEERS[name].installed(home(name))]
     if missing and wanted != "all":
         raise SystemExit(
@@ -98,7 +98,7 @@ def measure(asked: argparse.Namespace) -> int:
             for name, title, case in CASES:
                 if name in measured:
                     collect(title, case(ground), sections)
-            if ground.others:
+            if asked.peers:
                 for name, cells in cases_cpu.peers(ground):
                     table.append((name, cells))
                     print(f"  {name:14} {' | '.join(cells)}", flush=True)

@@ -11,6 +11,7 @@ import orjson
 import pytest
 from bench.measure import Result, Sample, percentile, ratio
 from bench.row import Row
+from bench.run import peers_of
 
 from bench import bodies, crash, readback, report
 from douane.config import detector_rules
@@ -30,6 +31,10 @@ def test_clean_bodies_have_no_finding_and_the_others_have_fifteen() -> None:
     clean, hits = (orjson.loads(bodies.make(16384, model="mock", findings=groups)) for groups in (0, 5))
     assert scanner.scan(clean).findings == ()
     assert len(scanner.scan(hits).findings) == 15
+
+
+def test_a_reference_that_is_named_as_a_peer_is_not_started_twice() -> None:
+    assert peers_of("nginx,bare") == peers_of("") == []
 
 
 def test_findings_that_do_not_fit_are_refused() -> None:
