@@ -32,12 +32,12 @@ def permit() -> Cleared:
 def test_nobody_else_makes_a_permit() -> None:
     ours = permit()
     with pytest.raises(TypeError, match="clearance alone"):
-        replace(ours, label=RESTRICTED, seal=object())
+        replace(ours, asked=passage(label=RESTRICTED), seal=object())
 
 
 def test_a_permit_cannot_be_turned_into_another() -> None:
     with pytest.raises(AttributeError):
-        permit().label = RESTRICTED  # type: ignore[misc]
+        permit().asked = passage(label=RESTRICTED)  # type: ignore[misc]
 
 
 REFUSED = {
@@ -78,7 +78,11 @@ def masked(*types: str, **more: object) -> Passage:
 def test_a_masked_payload_is_cleared_by_its_own_label_and_by_what_may_be_masked() -> None:
     cleared = clear(masked("IBAN", "SECRET"), b"payload")
     assert isinstance(cleared, Cleared)
-    assert (cleared.label, cleared.origin, cleared.masked) == (PUBLIC, CONFIDENTIAL, frozenset({"IBAN", "SECRET"}))
+    assert (cleared.label, cleared.asked.origin, cleared.asked.masked) == (
+        PUBLIC,
+        CONFIDENTIAL,
+        frozenset({"IBAN", "SECRET"}),
+    )
     confirm(cleared, b"payload", MASKING, NONE, 100)
 
 

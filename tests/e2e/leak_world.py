@@ -160,7 +160,7 @@ class WatchedUpstream(ScriptedUpstream):
         deployment = current.deployments.get(cleared.deployment.name)
         zone = current.zones[deployment.zone] if deployment is not None else None
         level, compartments = world.worth
-        revoked = cleared.key.digest in world.keys.revoked.keys
+        revoked = cleared.asked.key.digest in world.keys.revoked.keys
         blocked = cleared.deployment.name in world.keys.revoked.deployments
         may_have_it = zone is not None and (
             oracle_permits(zone, level, compartments) or world.excused(zone, call.payload)

@@ -130,7 +130,7 @@ class Counts:
         self._inspections.observe(seconds)
         if isinstance(inspection, Failure):
             self._failures[inspection.layer] += 1
-        else:
+        elif inspection.findings:
             for (kind, _), count in inspection.causes.items():
                 self._findings[kind] += count
 

@@ -197,7 +197,7 @@ class HyperscanEngine:
     def scan(self, data: bytes) -> Hits:
         hits: defaultdict[int, list[int]] = defaultdict(list)
         for database in self._databases:
-            database.scan(data, match_event_handler=_collect, context=hits)
+            database.scan(data, _collect, 0, hits)  # by position: names cost half a call
         for ends in hits.values():
             ends.sort()
         return hits

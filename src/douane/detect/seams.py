@@ -27,6 +27,7 @@ Carried: TypeAlias = tuple[str, str]
 """The tails of what was said before: in plain order, and by the same role."""
 
 _BEFORE: Final = ("system", "instructions", "prompt")
+_ANY_BEFORE: Final = frozenset(_BEFORE)
 NOTHING_CARRIED: Final[Carried] = ("", "")
 _GOES_ON: Final = re.compile(
     r"[0-9][ .\-/()]*\0[ .\-/(+]*[0-9]|[0-9] ?\0 ?[A-Z]|[A-Z]{2}[ .\-]*\0[ .\-]*[0-9]|[+(:=]\s?\0\s?[\w+(]"
@@ -43,7 +44,10 @@ _BEGINS_WITH_WORD: Final = re.compile(r"[^\W\d_]{1,8}(?:[^\w@\-]|\Z)")
 
 
 _GLANCE: Final = 8
-_OPEN_END: Final = re.compile(r"[0-9:=(+_][^\0 ]{0,7} ?\0|\.\w[^\0 ]{0,7}\0|[A-Z]\0")
+_GLANCE_BACK: Final = 10
+"""The longest that `_OPEN_END` matches, without the null."""
+_OPEN_END: Final = re.compile(r"[0-9:=(+_.A-Z](?:(?<=[0-9:=(+_])[^\0 ]{0,7} ?\0|(?<=\.)\w[^\0 ]{0,7}\0|(?<=[A-Z])\0)")
+"""All alternatives begin with one class of signs: `re` skips to those, and tries each alternative at each sign else."""
 _OPEN_BEGIN: Final = re.compile("[0-9@_]")
 
 
@@ -61,7 +65,6 @@ class Seams(list[Seam]):
     __slots__ = ("cut", "looks")
 
     def __init__(self) -> None:
-        super().__init__()
         self.cut = False
         self.looks = 0
 
@@ -187,7 +190,7 @@ def role_of(item: Any) -> object:
 def seams_of(body: Any) -> Seams:
     """Return the seams of a body that are worth reading."""
     found = Seams()
-    if type(body) is not dict:
+    if type(body) is not dict or _is_closed(body):
         return found
     streams = Streams()
     for word in _BEFORE:
@@ -201,13 +204,26 @@ def seams_of(body: Any) -> Seams:
     return found
 
 
+def _is_closed(body: dict[str, Any]) -> bool:
+    """Tell at a glance whether a body is nothing but messages of which none begins or ends open: most chats are."""
+    if not _ANY_BEFORE.isdisjoint(body):
+        return False
+    for word in LISTS:
+        items = body.get(word)
+        if type(items) is list and not _are_closed(items):
+            return False
+    return True
+
+
 def _are_closed(items: list[Any]) -> bool:
     """Tell at a glance of messages that are plain texts whether none of them begins or ends open."""
     try:
         texts = [item["content"] for item in items]
-        ends = "\0".join([text[-_LONGEST_DOMAIN:] for text in texts]) + "\0"
+        ends = "\0".join([text[-_GLANCE_BACK:] for text in texts]) + "\0"
         begins = "\0".join([text[:_GLANCE] for text in texts])
-        return "@" not in ends and _OPEN_END.search(ends) is None and _OPEN_BEGIN.search(begins) is None
+        if _OPEN_END.search(ends) is not None or _OPEN_BEGIN.search(begins) is not None:
+            return False
+        return "@" not in "\0".join([text[-_LONGEST_DOMAIN:] for text in texts])
     except (KeyError, TypeError, IndexError):
         return False
 

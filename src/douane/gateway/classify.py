@@ -53,7 +53,8 @@ class Classifier:
             self._label(exchange)
         if earlier is not None and not layers <= earlier.layers and _may_leave(exchange):
             self._label(exchange, unread=layers - earlier.layers)
-        await self._mask(exchange)
+        if exchange.snapshot.masking or exchange.masked:
+            await self._mask(exchange)
         pending = self._memory.keep(exchange)
         if pending is not None:
             await pending

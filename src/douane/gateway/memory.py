@@ -44,16 +44,19 @@ class Memory:
     def recall(self, exchange: Exchange) -> Mark | None:
         """Return what is remembered of the request's conversation, and note it in the exchange."""
         given, value = exchange.declaration.conversation, exchange.ask.value
-        answers, response = answers_sent_back(value), earlier_response(value)
+        owner, book = exchange.key.owner, self._conversations
+        response, kinds = earlier_response(value), book.kinds(owner)
+        if not kinds and given is None and response is None:
+            exchange.names, exchange.earlier = (), None
+            return None
+        answers = answers_sent_back(value)
         if not answers and given is None and response is None:
             return None
-        owner, book = exchange.key.owner, self._conversations
         names = []
         if given is not None:
             names.append(book.name(owner, NameKind.CALLER, given))
         if response is not None:
             names.append(book.name(owner, NameKind.RESPONSE, response))
-        kinds = book.kinds(owner)
         texts = [name for kind in _BY_TEXT if kind in kinds for name in self._named(owner, kind, answers)]
         recalled = book.recall(owner, (*names, *texts)) if kinds else None
         exchange.names = names if recalled is None else (*names, *recalled.names)

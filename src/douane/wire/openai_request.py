@@ -155,8 +155,12 @@ def _check_messages(messages: list[dict[str, Any]]) -> frozenset[str]:
     needs = _NOTHING
     for index, message in enumerate(messages):
         content, role = message.get("content"), message.get("role")
-        is_plain = type(content) is str and type(role) is str and 0 < len(role) <= _MAX_ROLE
-        if not is_plain or not _TEXT_MESSAGE.issuperset(message):
+        if (
+            type(content) is not str
+            or type(role) is not str
+            or not 0 < len(role) <= _MAX_ROLE
+            or not _TEXT_MESSAGE.issuperset(message)
+        ):
             _check_message(message, f"/messages/{index}")
             if not needs and _holds_media(content):
                 needs = _MEDIA

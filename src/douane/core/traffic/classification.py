@@ -53,6 +53,8 @@ class Classified:
     def codes(self) -> tuple[str, ...]:
         """Return the codes of the reasons, each once: that of the highest cause first."""
         causes = self._causes
+        if not causes:
+            return ()
         if len(causes) == 1:
             return (causes[0].code,)
         if len(causes) > MOST_REASONS:

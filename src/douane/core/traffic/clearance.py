@@ -35,17 +35,11 @@ class Revocations:
 
 @dataclass(frozen=True, slots=True)
 class Cleared:
-    """A payload's permit for one deployment. Only this module can make one."""
+    """A payload's permit for one deployment, as it was `asked` for. Only this module can make one."""
 
-    label: Label
+    asked: Passage
     deployment: Deployment
     zone: Zone
-    key: Key
-    route: str
-    layers: tuple[str, ...]
-    origin: Label | None
-    masked: frozenset[str]
-    snapshot_version: str
     payload_digest: str
     payload: bytes = field(repr=False)
     seal: object = field(repr=False)
@@ -54,12 +48,20 @@ class Cleared:
         if self.seal is not _SEAL:
             raise TypeError("Cleared is made by douane.core.traffic.clearance alone")
 
+    @property
+    def label(self) -> Label:
+        """The label of the payload."""
+        return self.asked.label
+
+    @property
+    def snapshot_version(self) -> str:
+        """The version of the one configuration that this permit holds for."""
+        return self.asked.snapshot.version
+
     def passage(self, current: Snapshot, revoked: Revocations, now_s: int) -> Passage:
         """Return what would pass with this permit, by what is true now."""
-        return Passage(
-            self.label, self.deployment.name, self.key, self.route, current, revoked, now_s, self.layers,
-            self.origin, self.masked,
-        )  # fmt: skip
+        label, name, key, route, _, _, _, layers, origin, masked = self.asked
+        return Passage(label, name, key, route, current, revoked, now_s, layers, origin, masked)
 
     def covers(self, payload: bytes) -> bool:
         """Tell whether the permit is for these bytes. Bytes never change: the very object needs no second digest."""
@@ -125,20 +127,8 @@ def clear(passage: Passage, payload: bytes) -> Cleared | Reason:
     if reason is not None:
         return reason
     deployment = passage.snapshot.deployments[passage.deployment]
-    return Cleared(
-        passage.label,
-        deployment,
-        passage.snapshot.zones[deployment.zone],
-        passage.key,
-        passage.route,
-        passage.layers,
-        passage.origin,
-        passage.masked,
-        passage.snapshot.version,
-        digest(payload),
-        payload,
-        _SEAL,
-    )
+    zone = passage.snapshot.zones[deployment.zone]
+    return Cleared(passage, deployment, zone, digest(payload), payload, _SEAL)
 
 
 def confirm(cleared: Cleared, payload: bytes, current: Snapshot, revoked: Revocations, now_s: int) -> None:

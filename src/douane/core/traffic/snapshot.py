@@ -125,7 +125,7 @@ class Rates:
 class Snapshot:
     """`version` is the digest of all that was compiled: two snapshots with one version decide alike.
 
-    `compartments` are those that the configuration declares beside Douane's own.
+    `compartments` are those that the configuration declares beside Douane's own, `masking` the zones that mask.
     """
 
     version: str
@@ -136,3 +136,7 @@ class Snapshot:
     policy: Policy
     rates: Rates = Rates()
     compartments: frozenset[str] = frozenset()
+    masking: frozenset[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "masking", frozenset(zone.name for zone in self.zones.values() if zone.mask))
