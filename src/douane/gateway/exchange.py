@@ -113,7 +113,10 @@ class Exchange:
     @property
     def layers(self) -> tuple[str, ...]:
         """Return the layers that the label counts: what they found, or `policy.unknown` where they failed."""
-        return layers_of(self.inspection, self.snapshot.policy.layers)
+        inspection = self.inspection
+        if isinstance(inspection, Inspection) and not inspection.failed:
+            return inspection.layers
+        return layers_of(inspection, self.snapshot.policy.layers)
 
     def layer_line(self) -> str:
         """Return which layers of the inspection ran to their end; one that failed is named with a minus before it."""

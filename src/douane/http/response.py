@@ -31,8 +31,7 @@ def head_bytes(status: int, headers: Headers, framing: bytes, *, close: bool) ->
 
     Raises ValueError where a name or a value would break the head in two.
     """
-    lines = [_STATUS_LINES.get(status) or b"HTTP/1.1 %d " % status]
-    lines += [b": ".join(field) for field in headers]
+    lines = [_STATUS_LINES.get(status) or b"HTTP/1.1 %d " % status, *map(b": ".join, headers)]
     told = b"".join(lines)
     if b"\n" in told or b"\r" in told or b"\0" in told:
         raise ValueError("an answer's header holds a line break or NUL")
