@@ -223,7 +223,7 @@ def _are_closed(items: list[Any]) -> bool:
         begins = "\0".join([text[:_GLANCE] for text in texts])
         if _OPEN_END.search(ends) is not None or _OPEN_BEGIN.search(begins) is not None:
             return False
-        return "@" not in "\0".join([text[-_LONGEST_DOMAIN:] for text in texts])
+        return "@" not in "".join(texts) or "@" not in "".join([text[-_LONGEST_DOMAIN:] for text in texts])
     except (KeyError, TypeError, IndexError):
         return False
 

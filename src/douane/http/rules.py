@@ -22,6 +22,7 @@ from urllib.parse import unquote_to_bytes
 from douane.errors import InvalidRequest, TooLarge, Unsupported
 from douane.http.hosts import KnownHosts
 
+_WATCHED: Final = frozenset({b"host", b"content-length", b"transfer-encoding", b"expect"})
 _DIGITS: Final = re.compile(rb"[0-9]{1,15}")
 _PLAIN_PATH: Final = re.compile(rb"/[A-Za-z0-9/._~!$&'()*+,;=:@-]*")
 _ESCAPED_PATH: Final = re.compile(rb"/(?:[A-Za-z0-9/._~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})*")
@@ -73,20 +74,20 @@ def check_headers(
     headers: Sequence[tuple[bytes, bytes]], *, version: str, upgrade: bool, hosts: KnownHosts, max_body_bytes: int
 ) -> Framing:
     """Return how the body is framed. Raises InvalidRequest, TooLarge, Unsupported."""
-    watched: dict[bytes, list[bytes]] = {b"host": [], b"content-length": [], b"transfer-encoding": [], b"expect": []}
+    watched: dict[bytes, list[bytes]] = {}
     for name, value in headers:
-        if name in watched:
-            watched[name].append(value)
-    _check_host(watched[b"host"], hosts)
-    length = _framing(watched[b"content-length"], watched[b"transfer-encoding"], version)
+        if name in _WATCHED:
+            watched.setdefault(name, []).append(value)
+    _check_host(watched.get(b"host", ()), hosts)
+    length = _framing(watched.get(b"content-length", ()), watched.get(b"transfer-encoding", ()), version)
     if upgrade and length != 0:
         raise Unsupported(
             "The request asks for another protocol and has a body.", "Leave out the Upgrade field.", rule="No upgrades."
         )
     if length is not None and length > max_body_bytes:
         raise body_too_large(max_body_bytes)
-    waits = watched[b"expect"] and b"100-continue" in [value.lower() for value in watched[b"expect"]]
-    return Framing(length, bool(waits) and version == "1.1")
+    waits = b"expect" in watched and b"100-continue" in [value.lower() for value in watched[b"expect"]]
+    return Framing(length, waits and version == "1.1")
 
 
 def body_too_large(max_body_bytes: int) -> TooLarge:
@@ -98,7 +99,7 @@ def body_too_large(max_body_bytes: int) -> TooLarge:
     )
 
 
-def _check_host(values: list[bytes], hosts: KnownHosts) -> None:
+def _check_host(values: Sequence[bytes], hosts: KnownHosts) -> None:
     if len(values) != 1:
         raise InvalidRequest(
             f"The request has {len(values)} Host fields.", "Send exactly one Host field.", rule="One Host field."
@@ -111,7 +112,7 @@ def _check_host(values: list[bytes], hosts: KnownHosts) -> None:
         )
 
 
-def _framing(lengths: list[bytes], codings: list[bytes], version: str) -> int | None:
+def _framing(lengths: Sequence[bytes], codings: Sequence[bytes], version: str) -> int | None:
     if codings:
         if lengths:
             raise _bad_framing("The request has both Content-Length and Transfer-Encoding.")

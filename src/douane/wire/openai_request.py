@@ -34,6 +34,8 @@ _MAX_PART_DEPTH: Final = 8
 _SCHEME: Final = re.compile(r"[\x00-\x20\s]*[a-z][a-z0-9+.\-\t\r\n]*:", re.IGNORECASE)
 """The beginning of a URL as lenient readers see it: after control characters and spaces, line ends left out."""
 _MAX_ROLE: Final = 64
+_ROLES: Final = frozenset({"system", "user", "assistant", "developer", "tool", "function"})
+"""The roles that there are: a text with one of them is soon checked. Engines may know more."""
 _TEXT_MESSAGE: Final = frozenset({"role", "content", "name"})
 _MEDIA_PARTS: Final = frozenset(
     {"image_url", "input_image", "image", "image_embeds", "input_audio", "audio_url", "audio", "audio_embeds",
@@ -158,7 +160,7 @@ def _check_messages(messages: list[dict[str, Any]]) -> frozenset[str]:
         if (
             type(content) is not str
             or type(role) is not str
-            or not 0 < len(role) <= _MAX_ROLE
+            or role not in _ROLES
             or not _TEXT_MESSAGE.issuperset(message)
         ):
             _check_message(message, f"/messages/{index}")
