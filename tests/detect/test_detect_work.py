@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from bench.detection import texts
 
+from douane.detect.units import units
 from douane.detect.work import Work
 
 HOSTILE = Path(__file__).parent.parent / "corpus" / "detect" / "hostile"
@@ -58,7 +59,13 @@ def test_ordinary_text_is_never_cut_short(scanner, kilobytes):
 
 
 def test_columns_of_numbers_that_are_nobodys_are_read_to_their_end(scanner):
-    for row in ("0.{0:09}, ", "17640000{0:05},{1:03}\n", "7{0:06} 1{1:03}\n", '{{"id": 48{0:07}, "n": {1:02}}}\n'):
+    for row in (
+        "0.{0:09}, ",
+        "{0:016}\n",
+        "17640000{0:05},{1:03}\n",
+        "7{0:06} 1{1:03}\n",
+        '{{"id": 48{0:07}, "n": {1:02}}}\n',
+    ):
         text = "".join(row.format(n * 7919 % 99_991, n % 97) for n in range(SIZE // 16))[:SIZE]
         found = scanner.scan(text)
         assert not found.cut, row
@@ -72,3 +79,12 @@ def test_work_that_is_gone_stays_gone_and_pays_for_nothing():
     assert work.gone
     assert work.affordable("mark") == 0
     assert work.spent("mark", 0)
+
+
+def test_units_share_what_they_may_take_and_what_is_beyond_it_is_not_told(scanner):
+    (_, unit, _) = units({"messages": [repeated("tél. 06 12 34 56 78, ", 2048), "and another one"]})
+    work = Work.of_units()
+    told = [scanner.scan_unit_if_brief(unit, 10**6, work) for _ in range(40)]
+    assert told[0] is not None
+    assert told[-1] is None
+    assert work.gone

@@ -22,13 +22,17 @@ _GAP = b"(?:" + BLANK + rb"|\r|\n)"
 _BLANKS = re.compile(rb" \??")
 _SIGN_OF_A_WORD = rb"[^\x20.!?\x00]"
 """As rows write it. A blank of any kind is none: what may be either is tried as both."""
-_ANNOUNCED = re.compile(
-    rb"(?:classification|classified|confidentialit(?:y|\xc3\xa9|e)|niveau|marking|mention|protection|sensibilit(?:\xc3\xa9|e)"
-    rb"|sensitivity|einstufung|geheimhaltungsgrad|vertraulichkeit(?:sstufe)?|schutzklasse|level|label|nivel|livello"
-    rb"|clasificaci(?:\xc3\xb3|o)n|classificazione|confidencialidad|riservatezza)"
-    rb"[\"'*\x01\x00 ]{0,4}(?:[:=]|\x00)[\"'* ]{0,3}\Z",
-    re.I,
-)
+_ANNOUNCES = tuple(
+    word.encode() for word in (
+        "classification", "classified", "confidentiality", "confidentialité", "confidentialite", "niveau", "marking",
+        "mention", "protection", "sensibilité", "sensibilite", "sensitivity", "einstufung", "geheimhaltungsgrad",
+        "vertraulichkeit", "vertraulichkeitsstufe", "schutzklasse", "level", "label", "nivel", "livello",
+        "clasificación", "clasificacion", "classificazione", "confidencialidad", "riservatezza",
+    )
+)  # fmt: skip
+_SIGNS_BEFORE_MARK, _MOST_SIGNS_BEFORE_MARK = b"\"'* ", 3
+_SIGNS_AFTER_WORD, _MOST_SIGNS_AFTER_WORD = b"\"'*\x01\x00 ", 4
+_ANNOUNCING_SIGNS = frozenset(b":=\x00")
 _LINE_ENDS = (b"\r", b"\n", b"\x00", b"\\n")
 _LINE_END = re.compile(rb"[\r\n\x00]|\\n")
 _BLANK_BYTES = b" \t\xc2\xa0\xaf"
@@ -98,11 +102,20 @@ def _is_set_apart(data: bytes, start: int, end: int, words: str, where: str) -> 
         return _CODE_BEFORE.search(data, max(0, start - 3), start) is None and _CODE_AFTER.match(data, end) is None
     left = data[max(0, start - 24) : start].rstrip(_BLANK_BYTES)[-1:]
     right = data[end : end + 24].lstrip(_BLANK_BYTES)[:1]
-    if left in _AFTER_ANNOUNCEMENT and _ANNOUNCED.search(data, max(0, start - 48), start) is not None:
+    if left in _AFTER_ANNOUNCEMENT and _is_announced(data[max(0, start - 48) : start]):
         return True
     if where == "strong":
         return _edge(left) and (_edge(right) or right == b",")
     return _edge(left) and _edge(right) and _stands_apart(data, start, end, words)
+
+
+def _is_announced(before: bytes) -> bool:
+    """Tell whether what stands before a mark ends in a word such as `Classification:`."""
+    said = before.rstrip(_SIGNS_BEFORE_MARK)
+    if len(before) - len(said) > _MOST_SIGNS_BEFORE_MARK or not said or said[-1] not in _ANNOUNCING_SIGNS:
+        return False
+    word = said[:-1].rstrip(_SIGNS_AFTER_WORD)
+    return len(said) - 1 - len(word) <= _MOST_SIGNS_AFTER_WORD and word.lower().endswith(_ANNOUNCES)
 
 
 def _stands_apart(data: bytes, start: int, end: int, words: str) -> bool:

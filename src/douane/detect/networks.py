@@ -16,6 +16,7 @@ _NOBODY = (b"0.", b"127.0.", b"255.")
 _V6_CHARS = b"0123456789abcdefABCDEF:."
 _THREE_GROUPS = re.compile(rb"[0-9A-Fa-f]::?[0-9A-Fa-f]{1,4}::?[0-9A-Fa-f]{1,4}:\Z")
 _LONGEST_HEAD = 14
+_LONGEST_V6, _DOTS_IN_V6, _MOST_COLONS = 45, (0, 3), 8
 
 
 class IpDetector:
@@ -59,6 +60,8 @@ class IpDetector:
             text = data[start:done].rstrip(b".:") if not data[start:done].endswith(b"::") else data[start:done]
             if data[done : done + 1].isalnum() or not any(48 <= char <= 57 for char in text):
                 continue
+            if len(text) > _LONGEST_V6 or text.count(b".") not in _DOTS_IN_V6 or text.count(b":") > _MOST_COLONS:
+                continue  # sooner said than by an exception
             try:
                 address = IPv6Address(text.decode())
             except AddressValueError:

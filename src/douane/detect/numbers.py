@@ -23,6 +23,9 @@ from douane.detect.work import Work
 
 _ANY: Final = b"0123456789"
 _ZERO, _PLUS = ord("0"), ord("+")
+_ABROAD: Final = b"00"
+_PADDED: Final = b"000"
+"""No telephone number begins so, neither one with a trunk zero nor an international one."""
 _MOST_GATHERED: Final = 512
 _MOST_REMEMBERED: Final = 64
 _MANY_GROUPS: Final = 48
@@ -117,13 +120,15 @@ class NumberDetector:
         waiting = 0
         for start, end in spans(data, ends[0]):
             digits = data[start:end]
-            if digits.isdigit() and digits[0] != _ZERO and data[start - 1] != _PLUS:
+            if digits.isdigit() and (digits[0] != _ZERO or digits[:3] == _PADDED) and data[start - 1] != _PLUS:
                 sizes = (end - start,)
                 if sizes in shapes:
                     gathered.setdefault(sizes, []).append(Found(digits, start))
                     waiting += 1
             else:
                 run = run_of(data, start, end)
+                work.spent("grouped", 1)
+                work.spent("dialled", int(run.plus or digits[:2] == _ABROAD))
                 if work.spent("group", len(run.sizes)):
                     break
                 for phone in self._phones.of_run(data, run):
@@ -184,7 +189,7 @@ class NumberDetector:
             if groups[firsts[0]][0] == dialled:
                 firsts = firsts[1:]
             numbers = [digits[until[first] : until[first + more]] for first in firsts]
-            work.spent("stretch", len(numbers) * len(shape.kinds))
+            work.spent("stretch, long run", len(numbers) * len(shape.kinds))
             for kind in shape.kinds if numbers else ():
                 right = None if kind.right is None else kind.right(numbers)
                 if shape.bare and kind.crowd is not None and right is not None:

@@ -49,7 +49,7 @@ from douane.errors import ConfigurationError
 LAYER: Final = "patterns"
 MOST_CANDIDATES: Final = MOST_PER_TYPE + 64
 _FEWEST_HITS: Final = 64
-"""A detector looks at so many hits, whatever the others left it of the work that a scan may take."""
+"""A detector looks at so many hits of each probe, whatever the others left it of the work that a scan may take."""
 
 
 class Scanner:
@@ -130,26 +130,32 @@ class Scanner:
         """Inspect one unit of a body (`units`); `key` seals what is kept of its values, of 64 bytes at most."""
         document = walk(unit.alone)
         text = Text(document.leaves)
-        return self._unit_inspection(unit, document, text, self._engine.scan(text.data), key, owner)
+        return self._unit_inspection(
+            unit, document, text, self._engine.scan(text.data), key, owner, Work(len(text.data))
+        )
 
     def scan_unit_if_brief(
-        self, unit: Unit, most_hits: int, key: bytes = b"", owner: str = ""
+        self, unit: Unit, most_hits: int, work: Work, key: bytes = b"", owner: str = ""
     ) -> tuple[UnitInspection, int] | None:
-        """Inspect as `scan_unit` does and tell how often the probes hit, or return None where they do more often."""
+        """Inspect as `scan_unit` does and tell how often the probes hit, or return None where they do more often.
+
+        So it does where that takes more than what is left of the `work`, which all units of a body share.
+        """
         document = walk(unit.alone)
         text = Text(document.leaves)
         hits = self._engine.scan(text.data)
         number = sum(map(len, hits.values())) if hits else 0
         if number > most_hits:
             return None
-        return self._unit_inspection(unit, document, text, hits, key, owner), number
+        inspection = self._unit_inspection(unit, document, text, hits, key, owner, work)
+        return None if work.gone else (inspection, number)
 
     def _unit_inspection(
-        self, unit: Unit, document: Document, text: Text, hits: Hits, key: bytes, owner: str
+        self, unit: Unit, document: Document, text: Text, hits: Hits, key: bytes, owner: str, work: Work
     ) -> UnitInspection:
         alone = document.value
         seams = seams_of_message(unit.word, unit.value, unit.carried) if unit.word else seams_of(alone)
-        spans, _, cut = self._spans(document, text, hits, seams, self._watch.books(owner))
+        spans, _, cut = self._spans(document, text, hits, seams, self._watch.books(owner), work)
         spans = [span for span in spans if span[2] != "BULK"]
         placed = _placed(alone, spans)
         odd = len(placed) - len(spans)
@@ -176,7 +182,7 @@ class Scanner:
         books = self._watch.books(owner)
         if not hits and not seams and not seams.cut and not document.unreadable and not books:
             return Inspection((), self._layers, self.detectors, False, text.chars)
-        spans, causes, cut = self._spans(document, text, hits, seams, books)
+        spans, causes, cut = self._spans(document, text, hits, seams, books, Work(len(text.data)))
         if not causes:
             return Inspection((), self._layers, self.detectors, cut, text.chars)
         for number, span in enumerate(spans):
@@ -186,11 +192,10 @@ class Scanner:
         return Inspection(findings, self._layers, self.detectors, cut, text.chars)
 
     def _spans(
-        self, document: Document, text: Text, hits: Hits, seams: Seams, books: Books
+        self, document: Document, text: Text, hits: Hits, seams: Seams, books: Books, work: Work
     ) -> tuple[list[Span], dict[tuple[str, str], int], bool]:
         """Return what was found and how often, and whether that is not all."""
         data = text.data
-        work = Work(len(data))
         work.spent("leaf", len(document.leaves))
         search = partial(self._found, books, work)
         candidates, cut = search(data, hits)
@@ -222,9 +227,9 @@ class Scanner:
             name = detector.name
             if accounts and name in OUTRANKED:
                 ends = [outside(accounts, hits) if hits else hits for hits in ends]
-            paid = work.affordable(name)
-            if work.spent(name, sum(map(len, ends))):
-                ends = [hits[: max(paid, _FEWEST_HITS)] for hits in ends]
+            paid, number = work.affordable(name), sum(map(len, ends))
+            if work.spent(name, number):
+                ends = [hits[: max(paid * len(hits) // max(number, 1), _FEWEST_HITS)] for hits in ends]
                 cut = True
             sparing = self._sparing.get(owner)
             made = detector.find(data, ends) if sparing is None else sparing.find_within(data, ends, work)

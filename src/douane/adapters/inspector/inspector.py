@@ -20,6 +20,7 @@ from douane.detect.engine import Shelf
 from douane.detect.scanner import LAYER, Scanner
 from douane.detect.settings import DetectorSettings
 from douane.detect.units import Unit, UnitInspection, units
+from douane.detect.work import Work
 
 INLINE_BYTES = 32 * 1024
 CACHED_FROM_BYTES = 16 * 1024
@@ -136,12 +137,12 @@ class ScanningInspector:
         keys = [cache.key(owner, detectors, unit) for unit in cut]
         seen = [cache.get(key) for key in keys]
         new = [number for number, known in enumerate(seen) if known is None]
-        left_bytes, left_hits = self._inline_bytes, self._inline_hits
+        left_bytes, left_hits, work = self._inline_bytes, self._inline_hits, Work.of_units()
         for number in new if len(new) <= MOST_NEW else new[:MOST_AHEAD]:
             left_bytes -= len(orjson.dumps(cut[number].value))
-            scanned = (
-                self._scanner.scan_unit_if_brief(cut[number], left_hits, cache.seal, owner) if left_bytes > 0 else None
-            )
+            if left_bytes <= 0:
+                return None
+            scanned = self._scanner.scan_unit_if_brief(cut[number], left_hits, work, cache.seal, owner)
             if scanned is None:
                 return None
             seen[number], hits = scanned

@@ -39,6 +39,8 @@ _SIGNS = rb"[0-9]\xe2\x88\x92[0-9]|\xef\xb9[\x92\x98\xab]|\xe2\x80[\xa8\xa9]"
 _ODD = (_UNSEEN, _JOINERS, _MARKS, _WIDE, _DIGITS, _STYLED, _ALIKE, _SIGNS)
 _LEADS = rb"[!-~]?[\x02-\x1f\x7f\xc2-\xf3]"
 _MOST_REMEMBERED = 4096
+_NOT_PLAIN = re.compile("[^ -~\t\n\r]")
+"""What may be folded: every other sign is a byte, and stands for itself."""
 
 
 class FoldTable(dict[int, str]):
@@ -117,9 +119,12 @@ class Folding:
         self._table = table
 
     def __call__(self) -> Iterator[Edit]:
-        at = self._low
+        at, done = self._low, 0
         table = self._table
-        for sign in self._text:
+        for found in _NOT_PLAIN.finditer(self._text):
+            start, sign = found.start(), found[0]
+            at += start - done
+            done = start + 1
             size = len(sign.encode("utf-8", "surrogateescape"))
             plain = table[ord(sign)]
             if plain != sign:

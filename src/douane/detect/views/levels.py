@@ -21,7 +21,7 @@ from douane.detect.engine import Hits
 from douane.detect.views.extract import Extract
 from douane.detect.views.gates import COARSE
 from douane.detect.views.view import View
-from douane.detect.work import Work
+from douane.detect.work import EDITS, Work
 
 DEEPEST: Final = 3
 MOST_TIMES: Final = 4
@@ -220,7 +220,7 @@ def _paid(made: Iterable[Extract], work: Work) -> Iterator[Extract]:
     """Yield extracts as long as there is work left for them."""
     for extract in made:
         work.spent("extract", 1)
-        work.spent("edit", extract.edits)
+        work.spent(EDITS.get(extract.view, "edit"), extract.edits)
         if work.spent("byte", len(extract.data)):
             return
         yield extract

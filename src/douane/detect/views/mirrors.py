@@ -66,7 +66,9 @@ _TURNED_NIR = re.compile(
     + _SEP
     + rb"?[0-9]){5}(?![A-Za-z0-9])"
 )
-_TURNED_NUMBER = re.compile(rb"(?<![A-Za-z0-9])\(?[0-9](?:" + _SEP + rb"{0,2}[()]?[0-9]){8,22}\+?(?![A-Za-z0-9])")
+_TURNED_NUMBER = re.compile(
+    rb"(?<![A-Za-z0-9])\(?[0-9](?:[0-9]|" + _SEP + rb"{1,2}[()]?[0-9]|[()][0-9]){8,22}\+?(?![A-Za-z0-9])"
+)
 _TURNED_ADDRESS = re.compile(rb"[A-Za-z0-9.\-]{4,64}@[A-Za-z0-9._%+\-]{1,64}")
 _TURNED_PHONE = re.compile(rb"(?:[0-9]{2}" + _SEP + rb"){4}[1-9]0|[0-9].*\+", re.S)
 _ANNOUNCED = re.compile(
@@ -75,7 +77,8 @@ _ANNOUNCED = re.compile(
     re.I,
 )
 _ANNOUNCED_REACH = 40
-_NO_DIGITS = bytes(sorted(set(range(256)) - set(b"0123456789\x00\n")))
+_ENDS_WORDS = frozenset(b"0123456789\x00\n")
+_NO_DIGITS = bytes(sorted(set(range(256)) - _ENDS_WORDS))
 _DATE = re.compile(rb"(?:19|20)[0-9]{2}-[0-9]{2}-[0-9]{2}|[0-9]{3}-[0-9]{2}-[0-9]{4}")
 
 
@@ -144,11 +147,11 @@ def _could_be_turned(data: bytes, run: re.Match[bytes], taken: Taken) -> bool:
         return number[2:4].isdigit() and has_check_digits(number.decode())
     if run.re is _TURNED_NIR:
         return True
-    if taken.holds(*run.span()):
-        return False
     if run.re is _TURNED_ADDRESS:
-        return _DOMAIN_FIRST.match(signs) is not None
-    return _DATE.match(signs) is None and _could_be_turned_number(data, run.start(), signs)
+        could_be = _DOMAIN_FIRST.match(signs) is not None
+    else:
+        could_be = _could_be_turned_number(data, run.start(), signs) and _DATE.match(signs) is None
+    return could_be and not taken.holds(*run.span())
 
 
 def _could_be_turned_number(data: bytes, start: int, signs: bytes) -> bool:
@@ -166,6 +169,8 @@ def _could_be_turned_number(data: bytes, start: int, signs: bytes) -> bool:
 
 def _is_announced(data: bytes, start: int) -> bool:
     """Tell whether a word right before a number, no digit between, says what it is."""
+    if data[start - 1] in _ENDS_WORDS or data[max(0, start - 2)] in _ENDS_WORDS:
+        return False
     low = max(0, start - _ANNOUNCED_REACH)
     before = data[low:start]
     words = before[len(before.rstrip(_NO_DIGITS)) :]

@@ -19,11 +19,12 @@ _AT = rb"at|arobase|arroba|arobas|chez|@|a commercial|klammeraffe|chiocciola"
 _DOT = rb"dot|point|punkt|punto|\.|pt"
 _BRACKETED = rb"[ \t]{0,2}[\[({<]{1,2}[ \t]?(?:%b)[ \t]?[\])}>]{1,2}[ \t]{0,2}"
 _SIGNS = re.compile(
-    rb"(?P<at>%b|[ \t]{1,2}(?:arobase|arroba|arobas|chiocciola)[ \t]{1,2}"
+    rb"(?=[ \t\[({<][ \t]?[\[({<]{0,2}[ \t]?[acdhkmptu@.\-_])"  # fails sooner than each of what follows
+    rb"(?:(?P<at>%b|[ \t]{1,2}(?:arobase|arroba|arobas|chiocciola)[ \t]{1,2}"
     rb"|[ \t]{1,2}at[ \t]{1,2}(?=[a-z0-9.\-]{1,40}(?:[ \t]{1,2}dot[ \t]|[ \t]?[\[({<]|\.[a-z]{2,6}\b)))"
     rb"|(?P<dot>%b|[ \t]{1,2}(?:dot|point|punkt|punto)[ \t]{1,2})"
     rb"|(?P<dash>%b|[ \t]{1,2}(?:dash|tiret|hyphen|minus)[ \t]{1,2})"
-    rb"|(?P<under>%b|[ \t]{1,2}(?:underscore|tiret bas)[ \t]{1,2})"
+    rb"|(?P<under>%b|[ \t]{1,2}(?:underscore|tiret bas)[ \t]{1,2}))"
     % (_BRACKETED % _AT, _BRACKETED % _DOT, _BRACKETED % rb"dash|tiret|hyphen|minus|-", _BRACKETED % rb"underscore|_"),
     re.I,
 )
@@ -92,6 +93,24 @@ def _any_of(words: Iterable[str]) -> bytes:
     return b"|".join(re.escape(word).replace(rb"\-", rb"[ \-]") for word in longest_first)
 
 
+def _beginnings(words: Iterable[bytes]) -> tuple[bytes, bytes]:
+    """Return the first signs of some words, as they stand in a class, and the pattern of what may follow each.
+
+    >>> _beginnings([b"six", b"sept", b"un"])
+    (b'sSuU', b'(?<=[sS])[eEiI]|(?<=[uU])[nN]')
+    """
+    by_first: dict[int, set[int]] = {}
+    for word in words:
+        by_first.setdefault(word[0], set()).add(word[1])
+    either = {first: _in_both_cases((first,)) for first in sorted(by_first)}
+    following = (b"(?<=[%b])[%b]" % (either[first], _in_both_cases(by_first[first])) for first in either)
+    return b"".join(either.values()), b"|".join(following)
+
+
+def _in_both_cases(signs: Iterable[int]) -> bytes:
+    return b"".join(re.escape(bytes(dict.fromkeys((sign, *bytes((sign,)).upper())))) for sign in sorted(signs))
+
+
 _VALUES = {word.encode(): value for words in (_UNITS, _TEENS, _TENS) for word, value in words.items()}
 _SMALL = _any_of((*_TEENS, *_UNITS))
 _BELOW_HUNDRED = rb"(?:(?P<tens>%b)(?:[ \-](?:et[ \-])?(?P<more>%b))?|(?P<small>%b))" % (_any_of(_TENS), _SMALL, _SMALL)
@@ -105,6 +124,11 @@ _NUMBER = re.compile(
     % (_any_of(_UNITS), _HUNDREDS, _BELOW_HUNDRED, _HUNDREDS.replace(b"?P<times>", b"?P<times_only>")),
     re.I,
 )
+_BEGINS_NUMBER = re.compile(
+    rb"[%b](?<![a-z\xc3\x80-\xbf][\x00-\xff])(?:%b)"
+    % _beginnings((*_VALUES, b"cent", b"hundred", b"a ", b"a-", b"double", b"triple", b"plus"))
+)
+"""Where a number word may begin, by its first two signs: what begins with a class of signs is skipped to."""
 _ENDS_IN_NUMBER = re.compile(rb"(?:%b)[ ,\-]{1,2}@[A-Za-z0-9]\Z" % _any_of((*_TENS, *_TEENS, *_UNITS)), re.I)
 _TO_AT = re.compile(rb"[ ,\-]{1,2}(?=@)")
 _GAP = re.compile(rb"[ ,.\-/\t\n]{0,4}(?:(?:et|and|puis|then)[ ,]{1,2}|(?P<letter>[ABab])[ ,\-]{1,2})?")
@@ -159,7 +183,7 @@ class NumberWordView:
 def _in_digits(data: bytes, low: int, high: int) -> Extract | None:
     edits: list[Edit] = []
     last = -1
-    for number in _NUMBER.finditer(data, low, high):
+    for number in _numbers(data, low, high):
         start, end = number.span()
         if last >= 0 and (gap := _GAP.fullmatch(data, last, start)) is not None:
             previous = edits[-1]
@@ -184,6 +208,18 @@ def _in_digits(data: bytes, low: int, high: int) -> Extract | None:
         at = end
     parts.append(data[at:high])
     return Extract(NumberWordView.name, b"".join(parts), Edited(low, lambda: edits, only=True), low, None, len(edits))
+
+
+def _numbers(data: bytes, low: int, high: int) -> Iterator[re.Match[bytes]]:
+    """Yield the number words of a stretch."""
+    done = low
+    for beginning in _BEGINS_NUMBER.finditer(data, low, high):
+        start = beginning.start()
+        if start >= done:
+            number = _NUMBER.match(data, start, high)
+            if number is not None:
+                done = number.end()
+                yield number
 
 
 def _digits(found: re.Match[bytes]) -> bytes:
