@@ -10,7 +10,7 @@ import asyncio
 import os
 import secrets
 import sys
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack, closing
 from dataclasses import dataclass, replace
 from importlib.metadata import entry_points
@@ -48,6 +48,7 @@ from douane.core.traffic.limits import period_of, period_start_us
 from douane.core.traffic.routing import Wish
 from douane.core.traffic.snapshot import Key, Rates, Snapshot
 from douane.detect.scanner import Scanner
+from douane.detect.settings import MeaningSettings
 from douane.errors import (
     ConfigurationError,
     ConfigurationErrors,
@@ -413,7 +414,7 @@ def _to_stderr(lines: bytes) -> None:
     sys.stderr.buffer.flush()
 
 
-def _patterns_alone(_layers: Sequence[str]) -> None:
+def _patterns_alone(_settings: MeaningSettings) -> None:
     return None
 
 
@@ -426,7 +427,7 @@ def explain_offline(
     level: str,
     compartments: tuple[str, ...],
     latency: str,
-    understand_with: Callable[[Sequence[str]], Understand | None] = _patterns_alone,
+    understand_with: Callable[[MeaningSettings], Understand | None] = _patterns_alone,
     names_with: Callable[[bool], FindNames | None] = lambda _wanted: None,
 ) -> Explanation:
     """Explain a request body on a configuration, without an engine or a network.
@@ -466,7 +467,7 @@ def explain_offline(
         declared=Label(declared, frozenset(compartments)),
         wish=Wish(latency),
         revoked=None if database is None else _revocations(database, snapshot),
-        understand=understand_with(configuration.detectors.meaning.layers),
+        understand=understand_with(configuration.detectors.meaning),
         find_names=names_with(configuration.detectors.names.wanted),
     )
 

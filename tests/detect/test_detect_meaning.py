@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from douane.adapters.inspector.meaning_model import shipped_model
 from douane.detect.meaning.grams import BITS, folded, sums
 from douane.detect.meaning.model import Model, ModelBroken, Thresholds, pooled
-from douane.detect.meaning.reader import FULL, LIGHT, MOST_EMBEDDED, Reader
+from douane.detect.meaning.reader import FULL, LIGHT, Reader
 from douane.detect.meaning.windows import cut, windows_of
 from douane.testing.embedder import WordEmbedder
 
@@ -125,11 +125,12 @@ def test_what_the_light_head_clears_is_not_embedded():
     assert asked.asked == []
 
 
-def test_a_window_in_doubt_beyond_the_bound_is_raised():
+@pytest.mark.parametrize("most", [1, 16, 64])
+def test_a_window_in_doubt_beyond_the_bound_is_raised(most):
     text = long(PLAIN, 400)
-    reader = Reader(Given({"bake": (0, 0.1, 0)}, {}), itself)
+    reader = Reader(Given({"bake": (0, 0.1, 0)}, {}), itself, most)
     reading = read(reader, text)
-    assert reading.embedded == MOST_EMBEDDED
+    assert reading.embedded == most
     assert [(found.detail, found.detector) for found in reading.findings] == [("confidential", LIGHT)]
 
 

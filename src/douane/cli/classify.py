@@ -24,6 +24,7 @@ def classify(
 ) -> None:
     """Classify a text or a request body. Exit 0 whatever the label, 2 where the text or a line can't be read."""
     import sys
+    from dataclasses import replace
 
     import orjson
 
@@ -43,7 +44,7 @@ def classify(
     policy = configuration.snapshot.policy
     scanner = scanner_of(configuration)
     layers = [layer for layer in MEANING_LAYERS if layer in policy.layers and not no_meaning]
-    understand = understand_with(layers)
+    understand = understand_with(replace(configuration.detectors.meaning, layers=tuple(layers)))
     if jsonl is not None:
         unread = False
         with opened(jsonl) as lines:

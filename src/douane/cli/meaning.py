@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from douane.ports import FindNames, Understand
 
+if TYPE_CHECKING:
+    from douane.detect.settings import MeaningSettings
 
-def understand_with(layers: Sequence[str]) -> Understand | None:
-    """Return what reads with these layers, or None where there are none. Raises ConfigurationErrors."""
+
+def understand_with(settings: MeaningSettings) -> Understand | None:
+    """Return what reads as the settings say, or None where nothing does. Raises ConfigurationErrors."""
     from douane.control.extra_packages import require_extras
-    from douane.detect.settings import DetectorSettings, MeaningSettings
+    from douane.detect.settings import DetectorSettings
 
-    if not layers:
+    if not settings.layers:
         return None
-    require_extras(DetectorSettings({}, meaning=MeaningSettings(tuple(layers))))
+    require_extras(DetectorSettings({}, meaning=settings))
     from douane.adapters.inspector.at_once import AtOnce
 
-    return AtOnce(layers)
+    return AtOnce(settings)
 
 
 def names_with(wanted: bool) -> FindNames | None:

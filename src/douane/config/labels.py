@@ -14,6 +14,7 @@ from importlib.resources import files
 from typing import Any
 
 from douane.config import schema
+from douane.config.fields import MappedLabel
 from douane.config.problems import Path, Problems, choose, dotted, quoted
 from douane.config.version import version_of
 from douane.core.finding import FINDING_TYPES
@@ -107,7 +108,7 @@ def compile_meaning(given: schema.Policy, snapshot: Snapshot, problems: Problems
             "Leave `policy.meaning` at `full`, unless labels that clients declare suffice you.",
         )
     layers = _MEANING[given.meaning] if away else ()
-    return MeaningSettings(layers, float(given.meaning_deadline_s), given.meaning_processes)
+    return MeaningSettings(layers, float(given.meaning_deadline_s), given.meaning_processes, given.meaning_windows)
 
 
 def compile_names(given: schema.Policy, snapshot: Snapshot, problems: Problems) -> NamesSettings:
@@ -168,7 +169,7 @@ def compile_policy(
 
 
 def _overrides(
-    given: Mapping[str, schema.MappedLabel], path: Path, unknown: Label, labels: Labels, problems: Problems
+    given: Mapping[str, MappedLabel], path: Path, unknown: Label, labels: Labels, problems: Problems
 ) -> dict[str, Label]:
     """Return what a configured map says, a problem for each row that says nothing."""
     mapped: dict[str, Label] = {}

@@ -9,7 +9,8 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from douane.config.schema import CURRENCY, EXPECTED, Document
+from douane.config.fields import CURRENCY, EXPECTED
+from douane.config.schema import Document
 from douane.config.translate import models_of
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"

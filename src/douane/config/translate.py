@@ -15,8 +15,9 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from douane.config.fields import EXPECTED
 from douane.config.problems import Path, Problems, choose, dotted, listed, nearest, quoted
-from douane.config.schema import EXPECTED, Document
+from douane.config.schema import Document
 
 Tables = dict[str, Any]
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from douane.config.schema import REGISTERED
+from douane.config.fields import REGISTERED
 from douane.config.text import cause_of, read_regular
 from douane.detect.registered.names import Unfit, dictionary, words_of
 from douane.detect.registered.prints import RECOGNISED, fingerprint

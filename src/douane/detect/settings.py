@@ -17,11 +17,15 @@ from douane.detect.registered.watch import Registered, registered_of
 
 @dataclass(frozen=True, slots=True)
 class MeaningSettings:
-    """`layers` read for meaning what could leave the premises, in so many processes, each request by its deadline."""
+    """`layers` read for meaning what could leave the premises, in so many processes, each request by its deadline.
+
+    Of a request, so many windows that were not known before are read in full.
+    """
 
     layers: tuple[str, ...] = ()
-    deadline_s: float = 1.0
+    deadline_s: float = 2.0
     processes: int = 1
+    windows: int = 16
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final, Literal, TypeVar
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from douane.config.schema import NAME, ROUTE_REFERENCE, LabelIn
+from douane.config.fields import NAME, ROUTE_REFERENCE, LabelIn
 from douane.errors import InvalidRequest
 from douane.wire.strict_json import parse
 

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from douane.adapters.inspector.meaning_model import reader_of
 from douane.core.finding import Inspection
 from douane.detect.meaning.reader import Memory
+from douane.detect.settings import MeaningSettings
 
 
 class AtOnce:
     """The model, loaded once, and what it said of the windows of the text at hand: nothing outlives a text."""
 
-    def __init__(self, layers: Sequence[str]) -> None:
-        self._reader, self._version = reader_of(layers)
+    def __init__(self, settings: MeaningSettings) -> None:
+        self._reader, self._version = reader_of(settings)
 
     def __call__(self, value: Any, inspection: Inspection, _owner: str) -> Inspection:
         """Return the inspection with what reading for meaning adds."""

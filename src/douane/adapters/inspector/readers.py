@@ -42,7 +42,7 @@ class Readers:
 
     def __init__(self, settings: MeaningSettings, command: Sequence[str] | None = None) -> None:
         self._settings = settings
-        greeting = orjson.dumps({"layers": settings.layers})
+        greeting = orjson.dumps({"layers": settings.layers, "windows": settings.windows})
         self.pool: Pool[Heard] = Pool(
             lambda: Child(command or WORKER, lambda: greeting, self._heard),
             deadline_s=settings.deadline_s,

@@ -20,6 +20,7 @@ from douane.adapters.inspector.frames import received, serve
 from douane.adapters.inspector.meaning_model import reader_of
 from douane.detect.meaning.model import Logits
 from douane.detect.meaning.reader import Reader
+from douane.detect.settings import MeaningSettings
 
 MAX_MEMORY_BYTES: Final = 1024 * 1024 * 1024
 MOST_REMEMBERED: Final = 50_000
@@ -60,7 +61,8 @@ def main() -> None:
     greeting = received(sys.stdin.buffer)
     if greeting is None:
         return
-    reader, version = reader_of(orjson.loads(greeting)["layers"])
+    said = orjson.loads(greeting)
+    reader, version = reader_of(MeaningSettings(tuple(said["layers"]), windows=said["windows"]))
     remembered = Remembered(version)
     serve(sys.stdin.buffer, sys.stdout.buffer, partial(_answer, reader, version, remembered))
 

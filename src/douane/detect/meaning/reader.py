@@ -3,7 +3,7 @@
 Rules enforced:
 1. Every window is read by the light head. Where the full head is asked for, a window is either cleared by the light
    head with confidence, or read by the full one, or raised: no window that is in doubt passes (law 2).
-2. The most telling windows are read first, `MOST_EMBEDDED` at most that were not known before; those left in doubt
+2. The most telling windows are read first, `most_embedded` at most that were not known before; those left in doubt
    beyond them are raised to confidential on the light head's word.
 3. A passage that is restricted is read no further: its label can't rise.
 4. Nothing of a text leaves but levels and places (law 9).
@@ -26,7 +26,6 @@ from douane.detect.walk import Document, pointer
 
 LIGHT: Final = "meaning-light"
 FULL: Final = "meaning"
-MOST_EMBEDDED: Final = 16
 MOST_FINDINGS: Final = 64
 
 Embed = Callable[[str], Sequence[float]]
@@ -45,7 +44,7 @@ class Reading(NamedTuple):
 class Reader:
     """Reads with a model, and, where `embed` is given, with both of its heads."""
 
-    def __init__(self, model: Model, embed: Embed | None = None, most_embedded: int = MOST_EMBEDDED) -> None:
+    def __init__(self, model: Model, embed: Embed | None = None, most_embedded: int = 16) -> None:
         self._model = model
         self._embed = embed
         self._most = most_embedded
