@@ -134,6 +134,17 @@ def test_a_window_in_doubt_beyond_the_bound_is_raised(most):
     assert [(found.detail, found.detector) for found in reading.findings] == [("confidential", LIGHT)]
 
 
+def test_what_is_suspected_to_be_restricted_is_confidential_at_least():
+    at = Thresholds(0.5, 1.0, 1.0, suspected=-1.0)
+    assert [at.level_of((0, 0, third)) for third in (-1.1, -1.0, 0.9, 1.0)] == [
+        "",
+        "confidential",
+        "confidential",
+        "restricted",
+    ]
+    assert Thresholds(0.5, 1.0, 1.0).level_of((0, 0, 5)) == ""
+
+
 def test_the_most_telling_windows_are_read_first():
     text = f"{long(PLAIN, 400)} {GRAVE}"
     reader = Reader(Given({"cancer": (3, 3, 3), "bake": (0, 0.1, 0)}, {"cancer": (2, 2, 2)}), itself)

@@ -12,7 +12,7 @@ from sklearn.linear_model import LogisticRegression
 from douane.detect.meaning.grams import BITS, ORDERS, folded, hashed
 from douane.detect.meaning.model import QUESTIONS
 
-_STRENGTH = 3.0
+_STRENGTH = 10.0
 _ROUNDS = 400
 
 

@@ -1,7 +1,7 @@
 """Trains what reads for meaning: `python -m training.meaning.train` writes src/douane/data/meaning and tells digests.
 
 It is seeded and single-threaded throughout; two runs gave the same light head, and equal bytes of the tuned layers were
-not shown yet. It takes a quarter of an hour of one core that multiplies numbers of sixteen bits, and several times as
+not shown yet. It takes an hour of one core that multiplies numbers of sixteen bits, half of two, and several times as
 long of one that does not. What was trained is judged on the prompts of unseen.jsonl, whose topics it did not learn
 from: thresholds and MODEL_CARD.md rest on it.
 `--judge N` learns N times from all topics but one in N, judges those, and writes nothing; `--fold K` does so once.
@@ -29,10 +29,10 @@ from training.meaning.prompts import UNSEEN, Prompt, digest, parts, prompts
 from training.meaning.report import report
 
 TARGET = Path(__file__).parents[2] / "src" / "douane" / "data" / "meaning"
-CLEARS_BELOW = -2.0
-"""No restricted prompt of unseen.jsonl lies below it with all of its windows; of public and internal ones 29 % do."""
+CLEARS_BELOW = -2.3
+"""No restricted prompt of unseen.jsonl lies below it with all of its windows; of harmless windows there 48 % do."""
 LIGHT_THRESHOLDS = {"internal": 0.4, "confidential": 0.6, "restricted": 0.6}
-FULL_THRESHOLDS = {"internal": 0.5, "confidential": -1.4, "restricted": -0.5}
+FULL_THRESHOLDS = {"internal": 0.5, "confidential": 1.5, "restricted": -0.5, "suspected": -1.5}
 
 
 def main() -> None:

@@ -146,11 +146,11 @@ class Policy(Settings):
         description="Seconds that the values behind a conversation's placeholders are kept, encrypted.",
     )
     meaning_deadline_s: Annotated[Number, Field(gt=0, le=60)] = Field(
-        default=Decimal(2),
+        default=Decimal(3),
         description="By when a request is read for its meaning, seconds; what is late counts as `policy.unknown`.",
     )
     meaning_windows: int = Field(
-        default=16,
+        default=32,
         ge=1,
         le=1024,
         description="How many passages of a request, new ones and in doubt, are read in full; each takes 20 to 50 ms. "

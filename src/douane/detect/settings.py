@@ -23,9 +23,9 @@ class MeaningSettings:
     """
 
     layers: tuple[str, ...] = ()
-    deadline_s: float = 2.0
+    deadline_s: float = 3.0
     processes: int = 1
-    windows: int = 16
+    windows: int = 32
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
@@ -30,16 +31,20 @@ class ModelBroken(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """From which logit of each question a passage counts as internal, confidential, restricted."""
+    """From which logit of each question a passage counts as internal, confidential, restricted.
+
+    What the third question suspects is confidential at least, even where the second one hesitates.
+    """
 
     internal: float
     confidential: float
     restricted: float
+    suspected: float = math.inf
 
     def level_of(self, logits: Logits) -> str:
         """Return the level's word, or "" for public."""
         internal, confidential, restricted = logits
-        if confidential >= self.confidential:
+        if confidential >= self.confidential or restricted >= self.suspected:
             return "restricted" if restricted >= self.restricted else "confidential"
         return "internal" if internal >= self.internal else ""
 

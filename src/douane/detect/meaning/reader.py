@@ -44,7 +44,7 @@ class Reading(NamedTuple):
 class Reader:
     """Reads with a model, and, where `embed` is given, with both of its heads."""
 
-    def __init__(self, model: Model, embed: Embed | None = None, most_embedded: int = 16) -> None:
+    def __init__(self, model: Model, embed: Embed | None = None, most_embedded: int = 32) -> None:
         self._model = model
         self._embed = embed
         self._most = most_embedded
