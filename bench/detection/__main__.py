@@ -15,7 +15,19 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from bench.detection import cost, credentials, gateway, identifiers, language, memory, page, thinking, unmasking, worst
+from bench.detection import (
+    cost,
+    credentials,
+    gateway,
+    identifiers,
+    language,
+    memory,
+    page,
+    samples,
+    thinking,
+    unmasking,
+    worst,
+)
 from bench.detection.measure import Details, Found, Measure, as_dict, from_dict
 from bench.detection.peers import DetectSecrets, Presidio
 from bench.detection.samples import Samples, data_folder
@@ -111,8 +123,8 @@ def world_of(asked: argparse.Namespace) -> World:
     its, others = Presidio(), DetectSecrets()
     if peers and not (its.there and others.there):
         raise SystemExit("Install the peers first: bench/peers/install.sh presidio detect-secrets")
-    samples = Samples(held_out=asked.open, data=data_folder(), quick=asked.quick)
-    return World(samples, its if peers else None, others if peers else None, asked.quick, asked.show, asked.seed)
+    given = Samples(held_out=asked.open, data=data_folder(), quick=asked.quick)
+    return World(given, its if peers else None, others if peers else None, asked.quick, asked.show, asked.seed)
 
 
 def _uncommitted() -> bool:
@@ -155,14 +167,18 @@ def _record(date: str, commit: str, measures: Sequence[Measure]) -> None:
     """Write down that the sealed material was opened, and what it gave."""
     first = not OPENED.exists()
     text = (
-        "# Opened\n\nWhen what was held out was measured on. Only the first run tells of quality.\n"
+        "# Opened\n\nWhen what was held out was measured on. Only the first run on a set tells of quality.\n"
         if first
         else OPENED.read_text()
     )
-    what = "first opening" if first else "regressions only: the material had been opened before"
+    fresh = ", ".join(name for name in samples.SEALED if f"`{name}`" not in text)
+    what = f"first opening of {fresh}" if fresh else "regressions only: all of it had been opened before"
     judged = [m for m in measures if m.demand is not None]
     lines = [f"- {m.what}: {m.shown or 'not there yet'} ({m.demanded}), {m.verdict}" for m in judged]
-    OPENED.write_text(f"{text.rstrip()}\n\n## {date}, commit {commit}: {what}\n\n" + "\n".join(lines) + "\n")
+    sets = ", ".join(f"`{name}`" for name in samples.SEALED)
+    OPENED.write_text(
+        f"{text.rstrip()}\n\n## {date}, commit {commit}: {what}\n\nOn {sets}.\n\n" + "\n".join(lines) + "\n"
+    )
 
 
 def _kept(path: Path, commit: str) -> dict[str, list[Found]]:
