@@ -107,8 +107,12 @@ def test_an_encoded_run_that_holds_text_is_no_blob(scanner):
 def test_a_data_url_of_text_is_read_and_any_other_is_not(scanner):
     inside = base64.b64encode(f"IBAN {IBAN}".encode()).decode()
     assert [f.type for f in scanner.scan(f"<data:text/plain;base64,{inside}>").findings] == ["IBAN"]
-    causes = scanner.scan(f"<data:image/svg+xml;base64,{inside}>").causes
+    assert [f.type for f in scanner.scan(f"<data:image/svg+xml;base64,{inside}>").findings] == ["IBAN"]
+    causes = scanner.scan(f"<data:image/png;base64,{inside}>").causes
     assert set(causes) == {("UNREADABLE", "data-url"), ("IBAN", "FR")}
+    behind = base64.b64encode(random.Random(1).randbytes(60)).decode()
+    for url in (f"image/svg+xml;base64,{inside}%0A{behind}", f"image/svg+xml;base64,{behind}"):
+        assert ("UNREADABLE", "data-url") in scanner.scan(f"<data:{url}>").causes
 
 
 def test_json_within_json_is_read_however_deep_its_escapes_are(scanner):

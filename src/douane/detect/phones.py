@@ -58,6 +58,13 @@ def _plan(regions: Iterable[str]) -> re.Pattern[bytes]:
     return re.compile("|".join(f"(?:{pattern})" for pattern in patterns).encode())
 
 
+_BYTES_BEFORE = re.compile(rb"(?<![0-9A-Za-z])(?:[0-9A-Fa-f]{2} ){1,6}\Z")
+_BYTES_AFTER = re.compile(rb"(?: [0-9A-Fa-f]{2}){1,6}(?![0-9A-Za-z])")
+_MIXED_BYTE = re.compile(rb"[0-9][A-Fa-f]|[A-Fa-f][0-9]")
+_FEWEST_BYTES = 3
+"""Two may be a house's number and a floor: `2b 3e 06 12 34 56 78`."""
+
+
 class NumberingPlans:
     """Which digits are a number where. Plans of countries load as numbers of theirs turn up."""
 
@@ -149,7 +156,7 @@ class Phones:
         run, first, last, start, _, digits = place
         if not self._is_french or digits[1] == _ZERO or not even_gaps(data, run, first, last):
             return None
-        if _is_labelled(data, start, digits, bare=first == last):
+        if _is_labelled(data, start, digits, bare=first == last) or _is_dumped(data, run, first, last):
             return None
         return _phone(start, place.end, digits, 0.9, "FR", rank=2)
 
@@ -240,7 +247,7 @@ def _continues(data: bytes, run: Run, first: int) -> bool:
 
 def _is_whole(data: bytes, run: Run, first: int, last: int, digits: bytes) -> bool:
     start, end = run.groups[first][0], run.groups[last][1]
-    if (first == 0 and run.glued) or _DATE.match(data, start) is not None:
+    if (first == 0 and run.glued) or _DATE.match(data, start) is not None or _is_dumped(data, run, first, last):
         return False
     if len(digits) == 9 and _SOCIAL_SECURITY.fullmatch(data, start, end) is not None:
         return False
@@ -249,6 +256,16 @@ def _is_whole(data: bytes, run: Run, first: int, last: int, digits: bytes) -> bo
     if data[end] in b"-_" and data[end + 1 : end + 2].isalnum():
         return False
     return not data[end : end + 1].isalpha() and not _is_labelled(data, start, digits, bare=first == last)
+
+
+def _is_dumped(data: bytes, run: Run, first: int, last: int) -> bool:
+    """Tell whether groups of two digits stand among bytes written in hexadecimal: `b1 2b 01 93 35 55 88 ac`."""
+    if any(size != 2 for size in run.sizes[first : last + 1]):
+        return False
+    start, end = run.groups[first][0], run.groups[last][1]
+    before, after = _BYTES_BEFORE.search(data, max(0, start - 18), start), _BYTES_AFTER.match(data, end)
+    around = b"%b %b" % (before[0] if before is not None else b"", after[0] if after is not None else b"")
+    return len(around.split()) >= _FEWEST_BYTES and _MIXED_BYTE.search(around) is not None
 
 
 def _is_labelled(data: bytes, start: int, digits: bytes, *, bare: bool) -> bool:

@@ -5,7 +5,7 @@ Rows are part of the product: a row that does not decode is a fault of its autho
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -78,13 +78,17 @@ class KeywordRow:
 
 @dataclass(frozen=True, slots=True)
 class VendorRow:
-    """A vendor whose credentials have no telling prefix: they count beside its name. `body` may be ""."""
+    """A vendor whose credentials have no telling prefix: they count beside its name. `body` may be "".
+
+    Of `names`, those in `ordinary` are words as well: beside them, a word must say that something is a credential.
+    """
 
     detail: str
     names: tuple[str, ...]
     body: str
     shortest: int
     longest: int
+    ordinary: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,10 +159,7 @@ def _rules(tables: Mapping[str, Mapping[str, Any]], rows: str) -> Rules:
         shapes=tuple(_shape(row) for row in secrets["shape"]),
         keywords=tuple(_keyword(row) for row in secrets["keyword"]),
         harmless=tuple(secrets["harmless"]["words"]),
-        vendors=(
-            *(_vendor(row, secrets["alphabet"]) for row in secrets["vendor"]),
-            *(VendorRow(name.replace(" ", "-"), (name,), "", 0, 0) for name in secrets["named"]["names"]),
-        ),
+        vendors=(*_vendors(secrets),),
         marks=tuple(map(_mark, marks["mark"])),
         reports={name: dict(row) for name, row in views["reports"].items()},
         identifiers=identifier_rows(identifiers),
@@ -177,9 +178,14 @@ def _token(row: Mapping[str, Any], alphabets: Mapping[str, str]) -> TokenRow:
     )  # fmt: skip
 
 
-def _vendor(row: Mapping[str, Any], alphabets: Mapping[str, str]) -> VendorRow:
-    shortest, longest = row["length"]
-    return VendorRow(row["detail"], tuple(row["names"]), alphabets[row["body"]], shortest, longest)
+def _vendors(secrets: Mapping[str, Any]) -> Iterator[VendorRow]:
+    """Yield the rows of vendors: those with a form of their own, and those with a name alone."""
+    alphabets, ordinary = secrets["alphabet"], frozenset(secrets["ordinary"]["names"])
+    for row in secrets["vendor"]:
+        names, (shortest, longest) = tuple(row["names"]), row["length"]
+        yield VendorRow(row["detail"], names, alphabets[row["body"]], shortest, longest, ordinary.intersection(names))
+    for name in secrets["named"]["names"]:
+        yield VendorRow(name.replace(" ", "-"), (name,), "", 0, 0, ordinary.intersection((name,)))
 
 
 def _keyword(row: Mapping[str, Any]) -> KeywordRow:

@@ -29,6 +29,7 @@ _PLAIN: Final = str.maketrans("àáâãäåçèéêëìíîïñòóôõöùúû�
 _BACK: Final = 48
 """How far back the words before a number are read, in bytes."""
 _WORD: Final = re.compile(r"n°|nº|[A-ZÀ-Þ]?[a-zß-ÿ]+|[A-ZÀ-Þ]+(?![a-zß-ÿ])|[^\W\d_]+")
+_BYTES: Final = re.compile(rb"(?<![0-9A-Za-z])[0-9A-Fa-f]{2}(?:[:\-][0-9A-Fa-f]{2}){2,}(?![0-9A-Za-z])")
 _MOST_WORDS: Final = 4
 CLOSE: Final = 24
 """So many bytes between a keyword and its number are no more than `n° : ` and the like."""
@@ -47,7 +48,7 @@ class Vocabulary:
 class Words:
     """The words of one scan. `ends` are the hits of `keyword_probe`s, by type; `slots` numbers the types."""
 
-    __slots__ = ("_columns", "_data", "_ends", "_slots", "_vocabulary")
+    __slots__ = ("_columns", "_data", "_ends", "_heard", "_slots", "_vocabulary")
 
     def __init__(self, data: bytes, ends: Sequence[list[int]], slots: dict[str, int], vocabulary: Vocabulary) -> None:
         self._data = data
@@ -55,6 +56,7 @@ class Words:
         self._slots = slots
         self._vocabulary = vocabulary
         self._columns: dict[str, Columns] = {}
+        self._heard: dict[str, Sequence[int]] = {}
 
     def heard(self, kind: str) -> bool:
         """Tell whether a keyword of a type is there at all."""
@@ -65,7 +67,9 @@ class Words:
 
         0 stands for a column that is headed by it. One after the number is never close.
         """
-        ends = self._ends[self._slots[kind]]
+        ends = self._heard.get(kind)
+        if ends is None:
+            ends = self._heard[kind] = _spoken(self._data, self._ends[self._slots[kind]])
         if not ends:
             return -1
         at = bisect_right(ends, start + 1)
@@ -102,6 +106,19 @@ class Words:
             elif word not in connectors:
                 break
         return bare_id
+
+
+def _spoken(data: bytes, ends: Sequence[int]) -> Sequence[int]:
+    """Return the ends of keywords without those of bytes: `cc` in `7c:8e:cc:44` names no card."""
+    return [
+        end for end in ends if (data[end - 1] not in b":-" and data[end - 4] not in b":-") or not _is_byte(data, end)
+    ]
+
+
+def _is_byte(data: bytes, end: int) -> bool:
+    """Tell whether the word before `end` is one of three and more bytes in a row."""
+    bytes_ = _BYTES.search(data, max(0, end - 9), end + 5)
+    return bytes_ is not None and bytes_.start() <= end - 3 and end - 1 <= bytes_.end()
 
 
 def keyword_probe(keywords: Iterable[str]) -> Probe:

@@ -4,7 +4,8 @@ Rules enforced:
 1. The name stands at most `_REACH` bytes before the credential, on its line or as the key to it.
 2. A credential of the length and alphabet that its vendor documents counts; where no form is known, what looks drawn.
 3. Digests and UUIDs count only next to the name, or where a word between says what they are: ids stand beside
-   vendors' names as well.
+   vendors' names as well. A digest is no credential of a vendor whose own are drawn from more letters.
+4. A name that is a word as well (`segment`, `notion`) needs a word such as `key` or `token` between.
 """
 
 from __future__ import annotations
@@ -35,6 +36,13 @@ _GLUED_AFTER = re.compile(
     re.I,
 )
 _SAYS = re.compile(rb"key|secret|token|access|private|auth|api|pass|pwd|cred|client|account|app|sid|id\W", re.I)
+_SAYS_SECRET = re.compile(
+    rb"key(?!board|word|[ _\-]?(?:id|hash))|secret|token(?![ _\-]?(?:id|type|count))|private|auth(?!or)|api"
+    rb"|pass(?![ei])|pwd|cred(?!it)|bearer|access(?![a-z]|[ _\-]log)|client[ _\-]?id\W",
+    re.I,
+)
+"""Fewer words than beside a name that is nothing else: `segment_id` and `column account` are no credentials."""
+_BEGINS_SAYING = re.compile(rb"(?:api|access|secret|key|token)[\-_]", re.I)
 _NEXT_TO_IT: Final = 4
 _IN_AN_ADDRESS: Final = (b".", b"/")
 _ENDS_KEY: Final = b"\x01\x00"
@@ -48,10 +56,12 @@ class VendorDetector:
 
     def __init__(self, rows: Sequence[VendorRow]) -> None:
         self._rows: dict[bytes, list[VendorRow]] = {}
+        self._ordinary: set[bytes] = set()
         for row in rows:
             for name in row.names:
                 for spelled in _spellings(name):
                     self._rows.setdefault(spelled, []).append(row)
+                self._ordinary.update(_spellings(name) if name in row.ordinary else ())
         self._widths = sorted({len(name) for name in self._rows}, reverse=True)
         self._patterns: dict[tuple[str, int, int], re.Pattern[bytes]] = {}
         groups = apart(name.decode() for name in self._rows)
@@ -74,24 +84,28 @@ class VendorDetector:
             if allowance.spent(2 * A_VALUE):
                 yield crowded(data, end)
                 return
-            for row in self._named(data, end):
-                found = self._credential(row, data, end)
+            rows, says = self._named(data, end)
+            for row in rows:
+                found = self._credential(row, data, end, says)
                 if found is not None:
                     done = found[1]
                     allowance.spent(A_FINDING)
                     yield Candidate("SECRET", *found, 0.75, row.detail)
                     break
 
-    def _named(self, data: bytes, end: int) -> list[VendorRow]:
-        """Return the rows of the longest vendor's name that ends here and begins a word."""
+    def _named(self, data: bytes, end: int) -> tuple[Sequence[VendorRow], re.Pattern[bytes] | None]:
+        """Return the rows of the longest vendor's name that ends here and begins a word, and what must follow it."""
         for width in self._widths:
-            rows = self._rows.get(data[end - width : end].lower())
+            name = data[end - width : end].lower()
+            rows = self._rows.get(name)
             if rows is not None:
                 inside = _GLUED_BEFORE.match(data, end - width - 1) or _GLUED_AFTER.match(data, end)
-                return [] if inside else rows
-        return []
+                return () if inside else rows, _SAYS_SECRET if name in self._ordinary else None
+        return (), None
 
-    def _credential(self, row: VendorRow, data: bytes, end: int) -> tuple[int, int] | None:
+    def _credential(
+        self, row: VendorRow, data: bytes, end: int, says: re.Pattern[bytes] | None
+    ) -> tuple[int, int] | None:
         """Return where the row's credential stands among the first runs of signs that follow its name."""
         for run in islice(_RUN.finditer(data, end, end + _REACH + _LONGEST), _RUNS_READ):
             between = data[end : run.start()].replace(_ENDS_KEY, b" ", 1)
@@ -103,8 +117,9 @@ class VendorDetector:
             if found is None:
                 continue
             value = found[0] if row.body else found[0].rstrip(b".=")
-            said = _SAYS.search(data, end, found.start()) is not None
-            if (said or found.start() - end <= _NEXT_TO_IT) and _is_alive(row, value, said):
+            said = (says or _SAYS).search(data, end, found.start()) is not None
+            said = said or (says is not None and _BEGINS_SAYING.match(value) is not None)
+            if (said or (says is None and found.start() - end <= _NEXT_TO_IT)) and _is_alive(row, value, said):
                 return found.start(), found.start() + len(value)
         return None
 
@@ -126,7 +141,9 @@ def _is_alive(row: VendorRow, value: bytes, said: bool) -> bool:
         return looks_drawn(value, _SHORTEST_UNKNOWN) and (said or not is_hexadecimal(value))
     if is_placeholder(value) or len(set(value)) < _FEWEST_SIGNS:
         return False
-    return looks_drawn(value, row.shortest) or is_hexadecimal(value)
+    if is_hexadecimal(value):
+        return said or re.match(f"[{row.body}]", "g", re.I) is None
+    return looks_drawn(value, row.shortest)
 
 
 def _spellings(name: str) -> Iterator[bytes]:

@@ -37,9 +37,13 @@ all of them."""
 _PART = re.compile(rb"[A-Za-z0-9+]{14,}")
 _NEXT_LINE = re.compile(rb"(?:\r?\n|\\+r\\+n|\\+n)[ \t]{0,8}(%b+)" % _CLASS)
 _LONG_LINE = 40
-_NO_TEXT_URL = re.compile(
-    rb"data:(?!text/|application/(?:[a-z.+\-]{0,40}(?:json|xml|yaml|csv|javascript)))[^,\x00]{0,120};base64,\Z", re.I
+_URL = re.compile(rb"data:[^,\x00]{0,120};base64,\Z", re.I)
+_TEXT_URL = re.compile(
+    rb"data:(?:text/|image/svg\+xml[;,]|application/(?:[a-z.+\-]{0,40}(?:json|xml|yaml|csv|javascript)))", re.I
 )
+_PADDING = re.compile(rb"(?:=|%3[Dd]){0,2}")
+_GOES_ON = re.compile(rb"[A-Za-z0-9+/=_%\-]")
+"""What stands behind the padding of a `data:` URL and belongs to it: a part that was not made out."""
 _SPACED_HEX = re.compile(
     rb"(?<![0-9A-Za-z])(?:(?:0x|\\x)?[0-9A-Fa-f]{2}[ :,\-]{1,2}){7,}(?:0x|\\x)?[0-9A-Fa-f]{2}(?![0-9A-Za-z])"
 )
@@ -200,9 +204,18 @@ def _made(data: bytes, run: Run, signs: bytes) -> Extract | None:
     start, end = run.lines[0][0], run.lines[-1][1]
     while data[end : end + 1] == b"=":
         end += 1
-    seen = name == "base64" and _NO_TEXT_URL.search(data, max(0, start - 160), start) is not None
+    seen = name == "base64" and _is_unread_url(data, start, end)
     back = Groups(run.lines, of, width) if size == 1 else Doubled(Groups(run.lines, of, width))
     return Extract(name, text, back, start, None if seen else (start, end))
+
+
+def _is_unread_url(data: bytes, start: int, end: int) -> bool:
+    """Tell whether a run is the body of a `data:` URL that is no text, or but the first part of its body."""
+    url = _URL.search(data, max(0, start - 160), start)
+    if url is None:
+        return False
+    behind = _PADDING.match(data, end)
+    return _TEXT_URL.match(url[0]) is None or _GOES_ON.match(data, behind.end() if behind else end) is not None
 
 
 class Doubled:
