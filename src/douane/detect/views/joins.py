@@ -39,7 +39,7 @@ _CHUNKS = re.compile(
 _BREAK = re.compile(rb"(?:\r?\n|\\n)(?:> ?)?")
 _COLUMN = 16
 _FEWEST_LINES, _LONGEST_ROW = 3, 256
-_DIGITS = b"0123456789"
+_OF_NUMBERS = b"0123456789+-"
 _WRAP = re.compile(rb"[ \-]?\r?\n[ >\t]{0,8}")
 _ODD_BLANK = re.compile(rb"\xc2\xa0|\xe2\x80[\x80-\x8a\xaf]")
 _TAGS = ("b", "i", "u", "em", "strong", "span", "mark", "code", "font", "a", "wbr", "br")
@@ -198,7 +198,7 @@ def _apart(hits: Sequence[int]) -> list[int]:
 
 
 def _not_in_columns(data: bytes, hits: Sequence[int]) -> Sequence[int]:
-    """Return the hits at other breaks than those of a column: three lines, and more, alike in all but their digits.
+    """Return the hits at other breaks than those of a column: three lines, and more, alike in all but digits and signs.
 
     Only lines so long are compared that two of them would be too much for one number.
     """
@@ -211,7 +211,7 @@ def _not_in_columns(data: bytes, hits: Sequence[int]) -> Sequence[int]:
         below = data.find(b"\n", at + 1, at + _LONGEST_ROW)
         if above < 0 or at - above <= _COLUMN or below - at <= _COLUMN:
             continue
-        if data[above + 1 : at].translate(None, _DIGITS) == data[at + 1 : below].translate(None, _DIGITS):
+        if data[above + 1 : at].translate(None, _OF_NUMBERS) == data[at + 1 : below].translate(None, _OF_NUMBERS):
             alike[at] = above, below
     return [hit for hit, at in zip(hits, breaks, strict=True) if at not in alike or alike.keys().isdisjoint(alike[at])]
 
