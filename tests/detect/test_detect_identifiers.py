@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from look_alikes import FAMILIES, documents
 from numbers_made import MAKERS, NAMED_BY, a_be_nn, a_card, a_de_idnr, a_nir, an_es_nif, an_it_cf, digits
 from stdnum.be import bis, nn
+from stdnum.es import dni
 from stdnum.pt import nif
 
 from douane.config import detector_rules
@@ -165,6 +166,134 @@ def test_the_head_of_a_column_names_its_numbers_however_far_down(scanner):
     siren = found(scanner, f"nom;siren;note\n{lines}", "SIREN")
     assert len(siren) > 20
     assert found(scanner, f"nom;commande;note\n{lines}", "SIREN") == []
+
+
+OF_ONE_LENGTH = {"SIREN": 9, "NL_BSN": 9, "PT_NIF": 9, "DE_IDNR": 11, "PL_PESEL": 11, "NIR": 15}
+"""Numbers beside which ids of the same length stand."""
+TABLES = (
+    ("id{d}{k}{d}ville\n", "{i}{d}{v}{d}Niort\n", (";", ",", "|", "\t")),
+    ("| id | {k} | ville |\n|---|---|---|\n", "| {i} | {v} | Niort |\n", ("",)),
+    ("INSERT INTO t (id, {k}, ville) VALUES\n", "  ({i}, '{v}', 'L''Aa (62), Nord'),\n", ("",)),
+    ("insert into `a`.`t` (`id`, `{k}`, `ville (FR)`) values ", "({i},'{v}','x'), ", ("",)),
+)
+
+
+def rows_of(draw, kind, table, count, key):
+    """Return a table, and the numbers in the column that is named."""
+    head, row, delimiters = table
+    delimiter, size = draw.choice(delimiters), OF_ONE_LENGTH[kind]
+    numbers = ["".join(filter(str.isalnum, MAKERS[kind](draw))) for _ in range(count)]
+    first = draw.randrange(10 ** (size - 1), 10**size - count)
+    lines = (row.format(i=first + at, v=number, d=delimiter) for at, number in enumerate(numbers))
+    return head.format(k=key, d=delimiter) + "".join(lines).rstrip(", \n") + "\n\nfin", numbers
+
+
+@pytest.mark.parametrize("kind", OF_ONE_LENGTH)
+@given(seed=st.integers(0, 10**9), table=st.sampled_from(TABLES), count=st.integers(2, 6))
+def test_what_the_head_of_a_column_names_counts_though_ids_of_its_length_stand_beside_it(
+    scanner, kind, seed, table, count
+):
+    draw = random.Random(seed)
+    text, numbers = rows_of(draw, kind, table, count, kind.split("_")[-1].lower())
+    assert set(numbers) <= set(found(scanner, text, kind)), text
+
+
+@given(seed=st.integers(0, 10**9), count=st.integers(2, 5))
+def test_a_word_for_something_else_in_the_cell_before_denies_nothing(scanner, seed, count):
+    draw = random.Random(seed)
+    numbers = [digits_of_a_bsn(draw) for _ in range(count)]
+    rows = "".join(f"CMD-{draw.randrange(10**8)};{number};x\n" for number in numbers)
+    assert found(scanner, f"id;bsn;note\n{rows}", "NL_BSN") == numbers
+    assert found(scanner, "id;bsn;note\n" + rows.replace(";", ";commande ", 1), "NL_BSN") == numbers[1:]
+
+
+def digits_of_a_bsn(draw):
+    return "".join(filter(str.isdigit, MAKERS["NL_BSN"](draw)))
+
+
+def test_the_head_of_another_column_does_not_name_the_first_row(scanner):
+    assert found(scanner, "nif;siren\n245978550;552100554\n", "PT_NIF") == ["245978550"]
+    assert found(scanner, "siren;commande\n100000001;552100554\n552100554;100000002\n100000003;100000004", "SIREN") == [
+        "552100554"
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "insert into t (siren) values (" + "\\'" * 30_000,
+        "insert into t (siren) values " + "(" * 60_000,
+        "insert into t (siren) values ('" + "''" * 30_000 + "\\",
+        "insert into t (siren) values " + "((b)" * 15_000,
+        "insert into t (siren," * 3_000,
+        "insert into t (" + "siren(" * 10_000,
+        "into " * 12_000 + "(siren) values (1)",
+    ],
+)
+def test_tuples_that_do_not_end_head_nothing_that_is_not_there(text):
+    data = b"\x00" + text.encode() + b"\x00"
+    ends = [at + 6 for at in range(len(data)) if data.startswith(b"siren", at)]
+    for table in tables(data, ends):
+        assert 0 < table.start < table.end <= len(data)
+        assert all(table.start <= at and at + len(cell) <= table.end for at, cell in Columns.cells(data, table))
+
+
+def test_a_column_of_tuples_has_cells_without_their_quotes():
+    text = "insert into t (id, nom, f(x)) values (1, 'a, (b)', now()), (2,'O''c;', 3);\nselect (9, 'x');"
+    data = b"\x00" + text.encode() + b"\x00"
+    (table,) = tables(data, [data.index(b"nom") + 4])
+    assert [cell for _, cell in Columns.cells(data, table)] == [b"a, (b)", b"O''c;"]
+    assert all(data[at : at + len(cell)] == cell for at, cell in Columns.cells(data, table))
+
+
+SPANISH = ("{0}.{1}.{2}{3}", "{0}.{1}.{2}-{3}", "{0}.{1}.{2} {3}", "{0}{1}{2} {3}", "{0}{1}{2}-{3}")
+
+
+@given(seed=st.integers(0, 10**9), spelling=st.sampled_from(SPANISH))
+def test_a_spanish_number_counts_in_groups_if_its_letter_is_right(scanner, seed, spelling):
+    draw = random.Random(seed)
+    number = f"{draw.randrange(21_000_000, 10**8)}"
+    parts = number[:2], number[2:5], number[5:]
+    letter = dni.calc_check_digit(number)
+    right = spelling.format(*parts, letter)
+    assert found(scanner, f"Firmado: Ana Gil, {right}\nVale", "ES_NIF") == [right]
+    wrong = spelling.format(*parts, "TRWAGMYFPDXBNJZSQVHLCKE"[("TRWAGMYFPDXBNJZSQVHLCKE".index(letter) + 1) % 23])
+    assert found(scanner, f"Firmado: Ana Gil, {wrong}\nVale", "ES_NIF") == []
+    assert found(scanner, f"Pedido {right}\nVale", "ES_NIF") == []
+
+
+@pytest.mark.parametrize(
+    "text", ["El total es 12.345.678 z 9", "del 20240115 {} al 2", "1.{}.345.678-Z", "{}12345678 Zeta"]
+)
+def test_what_only_resembles_a_spanish_number_is_none(scanner, text):
+    letter = dni.calc_check_digit("20240115")
+    assert found(scanner, text.format(letter), "ES_NIF") == []
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Numéro de contribuable (Portugal)", "NIF (PT)", "nif_pt", "nifPt", "NIF portugais", "numeroContribuinte",
+        "contribuyente", "NIPC", "n° de contribuable", "Numero contribuente", "tax_number",
+    ],
+)  # fmt: skip
+def test_a_portuguese_number_is_named_in_the_words_of_its_neighbours(scanner, name):
+    for text in (f"{name} : 245 978 550.", f'{{"{name}": "245978550"}}', f"id;{name}\n1;245978550\n2;245978551"):
+        assert len(found(scanner, text, "PT_NIF")) == 1, text
+
+
+def test_what_a_word_says_of_a_number_that_ends_a_sentence_it_does_not_say_of_the_next(scanner):
+    assert found(scanner, "IMEI 010240545441859. RSSMRA85T10A562S came back.", "IT_CF")
+    assert not found(scanner, "commande RSSMRA85T10A562S came back.", "IT_CF")
+
+
+@pytest.mark.parametrize("separator", ["|", " | ", ";", "\t", ","])
+@pytest.mark.parametrize("cell", ["761 307 818", "12", "A1", "B2C", "3000"])
+def test_an_account_number_ends_with_its_cell(scanner, separator, cell):
+    for account in ("DE89 3704 0044 0532 0130 00", "FR1420041010050500013M02606", "gb82 west 1234 5698 7654 32"):
+        text = f"x{separator}{account}{separator}{cell}{separator}y"
+        found_there = [text[f.start : f.end] for f in scanner.scan(text).findings if f.type == "IBAN"]
+        assert found_there == [account]
 
 
 @pytest.mark.parametrize(

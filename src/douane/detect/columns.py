@@ -2,10 +2,13 @@
 
 A head is a cell of a line whose next line has as many delimiters: `siren;nom` over `732829320;Durand`, a row of a
 Markdown table, a line with tabs. The table ends with the first line that is cut otherwise.
+
+The columns that `INSERT INTO t (id, siren) VALUES` names head the tuples after it, however those are put into lines.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Final, NamedTuple
@@ -15,10 +18,25 @@ _LONGEST_LINE: Final = 4096
 _MOST_CELLS: Final = 2000
 _MOST_WORDS: Final = 256
 """So many of the words are looked at; what heads a column comes early."""
+_TUPLES: Final = b"("
+"""The delimiter of a table whose rows are tuples."""
+_INTO: Final = b"into"
+_LONGEST_NAME: Final = 240
+"""So far before the list of columns stands `into`, and the name of the table between."""
+_VALUES: Final = re.compile(rb"\)\s{0,16}(?:output[^()]{0,80})?values?\s{0,64}(?=\()", re.IGNORECASE)
+_STATEMENT_END: Final = re.compile(rb"\)[ \t]{0,16}(?:;|\r?\n(?![ \t]{0,16}[,(])|\x00)")
+_QUOTED: Final = re.compile(rb"'(?:[^'\\]|\\.?|'')*+(?:'|\Z)?|\"[^\"]*+\"?", re.DOTALL)
+"""One that is not closed goes to the end: so it is read once."""
+_ROW: Final = re.compile(rb"\(([^()]*(?:\([^()]*\)[^()]*)*)\)")
+_NAME_ENDS: Final = re.compile(rb"[();]")
+_MOST_PARENTHESES: Final = 8
 
 
 class Table(NamedTuple):
-    """A column: where its table lies in the text, how its lines are cut, and which cell it is."""
+    """A column: where its table lies in the text, how its lines are cut, and which cell it is.
+
+    The delimiter of tuples is the parenthesis that opens them.
+    """
 
     start: int
     end: int
@@ -37,16 +55,28 @@ class Columns:
 
     def hold(self, start: int) -> bool:
         """Tell whether what begins at `start` stands in one of the columns."""
+        return self.cell(start) > 0
+
+    def cell(self, start: int) -> int:
+        """Return where the cell begins that holds `start`, if it is of one of the columns.
+
+        0 stands for a cell of such a table, but of another column; -1 for what is in none of the tables.
+        """
+        other = -1
         for table in self._tables:
             if table.start <= start < table.end:
-                line = _line_start(self._data, start)
-                if self._data.count(table.delimiter, line, start) == table.cell:
-                    return True
-        return False
+                cuts, begin = _place(self._data, table, start)
+                if cuts == table.cell:
+                    return begin
+                other = 0
+        return other
 
     @staticmethod
     def cells(data: bytes, table: Table) -> Iterator[tuple[int, bytes]]:
         """Yield a column's cells, each with its place in the text; so many at most."""
+        if table.delimiter == _TUPLES:
+            yield from _cells(data, table)
+            return
         at = table.start
         for line in islice(data[table.start : table.end].split(b"\n"), _MOST_CELLS):
             parts = line.split(table.delimiter, table.cell + 1)
@@ -63,12 +93,20 @@ def tables(data: bytes, ends: Iterable[int]) -> list[Table]:
     """
     found: list[Table] = []
     heading = stop = below = -1
+    opened, values = -1, (-1, -1)
     delimiter, cuts = b"", 0
     for end in islice(ends, _MOST_WORDS):
         word = end - 2
-        if stop < word < below:
+        if stop < word < below or values[0] <= word < values[1]:
             continue
         start = _line_start(data, word)
+        into = _into(data, word)
+        if into >= 0:
+            if into != opened:
+                opened, values = into, _tuples(data, word)
+            if values[1] > values[0]:
+                found.append(Table(*values, _TUPLES, data.count(b",", into, word)))
+                continue
         if start != heading:
             heading, stop = start, _line_end(data, word)
             delimiter, cuts = _cut(data, start, stop)
@@ -76,6 +114,70 @@ def tables(data: bytes, ends: Iterable[int]) -> list[Table]:
         if below > stop:
             found.append(Table(stop + 1, below, delimiter, data.count(delimiter, start, word)))
     return found
+
+
+def _place(data: bytes, table: Table, start: int) -> tuple[int, int]:
+    """Return how many cells stand before the one that holds `start` in its row, and where that one begins."""
+    if table.delimiter != _TUPLES:
+        line = max(_line_start(data, start), table.start)
+        return data.count(table.delimiter, line, start), data.rfind(table.delimiter, line, start) + 1 or line
+    opened = _row_start(data, max(table.start, start - _LONGEST_LINE), start)
+    if opened < 0:
+        return -1, start
+    row = _QUOTED.sub(_blanks, data[opened:start])
+    return row.count(b","), opened + max(row.rfind(b","), 0) + 1
+
+
+def _row_start(data: bytes, low: int, start: int) -> int:
+    """Return where the tuple opens that holds `start`: a parenthesis after a comma, or the first one; -1 if none."""
+    at = start
+    for _ in range(_MOST_PARENTHESES):
+        at = data.rfind(b"(", low, at)
+        if at <= low:
+            return at
+        if data[max(low, at - 64) : at].rstrip()[-2:] == b"),":
+            return at
+    return -1
+
+
+def _into(data: bytes, word: int) -> int:
+    """Return where the list of columns opens that a word stands in, if rows are inserted into those; else -1."""
+    opened = word
+    low = max(0, word - _LONGEST_LINE)
+    for _ in range(_MOST_PARENTHESES):
+        opened = data.rfind(b"(", low, opened)
+        if opened < 0 or data.count(b")", opened, word) >= data.count(b"(", opened, word):
+            return -1
+        before = data[max(0, opened - _LONGEST_NAME) : opened].lower()
+        into = before.rfind(_INTO)
+        if into >= 0 and _NAME_ENDS.search(before, into) is None:
+            return opened
+    return -1
+
+
+def _tuples(data: bytes, word: int) -> tuple[int, int]:
+    """Return where the tuples begin and end that follow a list of columns; the same place twice if there are none."""
+    head = _VALUES.search(data, word, word + _LONGEST_LINE)
+    if head is None or data.find(b";", word, head.start()) >= 0:
+        return word, word
+    last = _STATEMENT_END.search(data, head.end())
+    return head.end(), last.start() + 1 if last else len(data)
+
+
+def _cells(data: bytes, table: Table) -> Iterator[tuple[int, bytes]]:
+    """Yield the cells of a column of tuples, without their quotes."""
+    hidden = _QUOTED.sub(_blanks, data[table.start : table.end])
+    for row in islice(_ROW.finditer(hidden), _MOST_CELLS):
+        parts = row[1].split(b",", table.cell + 1)
+        if len(parts) > table.cell:
+            start = table.start + row.start(1) + sum(map(len, parts[: table.cell])) + table.cell
+            cell = data[start : start + len(parts[table.cell])]
+            bare = cell.lstrip(b" \t\r\n'\"")
+            yield start + len(cell) - len(bare), bare.rstrip(b" \t\r\n'\"")
+
+
+def _blanks(quoted: re.Match[bytes]) -> bytes:
+    return b" " * len(quoted[0])
 
 
 def _cut(data: bytes, start: int, stop: int) -> tuple[bytes, int]:

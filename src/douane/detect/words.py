@@ -30,6 +30,8 @@ _BACK: Final = 48
 """How far back the words before a number are read, in bytes."""
 _WORD: Final = re.compile(r"n°|nº|[A-ZÀ-Þ]?[a-zß-ÿ]+|[A-ZÀ-Þ]+(?![a-zß-ÿ])|[^\W\d_]+")
 _BYTES: Final = re.compile(rb"(?<![0-9A-Za-z])[0-9A-Fa-f]{2}(?:[:\-][0-9A-Fa-f]{2}){2,}(?![0-9A-Za-z])")
+_SENTENCE_END: Final = re.compile(rb"(?<=[0-9])[.;!?]\s")
+"""What a word says of a number that ends a sentence, it does not say of the next one."""
 _MOST_WORDS: Final = 4
 CLOSE: Final = 24
 """So many bytes between a keyword and its number are no more than `n° : ` and the like."""
@@ -75,15 +77,23 @@ class Words:
         at = bisect_right(ends, start + 1)
         heard = ends[at - 1] if at else -1
         before = max(0, start - heard) if at else reach + 1
-        if before <= CLOSE and before <= reach and self.denied(start) <= heard:
+        if before <= CLOSE and before <= reach and not self._is_below(heard, start) and self.denied(start) <= heard:
             return before
-        after = max(ends[at] - end, CLOSE + 1) if at < len(ends) else reach + 1
-        if min(before, after) <= reach:
-            return -1 if self.denied(start) > heard else max(0, min(before, after))
         columns = self._columns.get(kind)
         if columns is None:
             columns = self._columns[kind] = Columns(self._data, ends)
-        return 0 if columns.hold(start) else -1
+        cell = columns.cell(start)
+        if cell > 0:
+            return -1 if self.denied(start) > cell else 0
+        after = max(ends[at] - end, CLOSE + 1) if at < len(ends) else reach + 1
+        if min(before, after) > reach or self.denied(start) > heard:
+            return -1
+        # The head of another column is near the first row, and says nothing about this one.
+        return max(CLOSE + 1 if cell == 0 else 0, min(before, after))
+
+    def _is_below(self, heard: int, start: int) -> bool:
+        """Tell whether a word may be the head of a table in which a number stands: on a line above, or on this."""
+        return self._data.find(b"\n", heard - 1, start) >= 0 or self._data.find(b"(", heard, start) >= 0
 
     def denied(self, start: int) -> int:
         """Return where the word ends that says that the number at `start` is something else, or -1."""
@@ -92,6 +102,7 @@ class Words:
         if leaf >= 0:
             leaf = before.rfind(b"\x00", 0, leaf) if before[leaf - 1 : leaf] == b"\x01" else leaf
             before = before[leaf + 1 :]
+        before = _SENTENCE_END.split(before)[-1]
         if before.isspace() or not before:
             return -1
         text = before.decode("utf-8", "replace")
