@@ -31,7 +31,7 @@ _FEWEST_LEET = 9
 _NIR_DIGITS, _CARD_DIGITS, _MONTHS = 15, 16, 12
 _CORSICAN = re.compile(rb"2[ .\-]?[ABab]")
 _FOURS = re.compile(rb"[0-9]{4}( |-|\xc2\xa0|\xe2\x80\xaf)[0-9]{4}\1[0-9]{4}\1[0-9]{4}")
-_LETTER = ord("a")
+_LETTER, _BAR = ord("a"), ord("|")
 _DOMAIN_FIRST = re.compile(
     rb"(?:moc|gro|ten|ue|oi|ofni|ude|vog|zib|ppa|ved|rf|ed|se|ti|eb|hc|ul|ln|tp|ta|ku|ei|ac|su|lp|es|kd|on|if)\.[A-Za-z0-9\-]{2,}"
 )
@@ -233,7 +233,11 @@ class LeetView:
             if high - low > _FEWEST_LEET:
                 numbers += [run.span() for run in _LEET_RUN.finditer(data, low, high) if _is_leet_number(run[0])]
         for low, high in around(data, hits, _LONGEST_NUMBER, _LONGEST_NUMBER):
-            accounts += [run.span() for run in _ACCOUNT.finditer(data, low, high) if self._is_account(run[0])]
+            accounts += [
+                (run.start(), run.start() + self._length(run[0]))
+                for run in _ACCOUNT.finditer(data, low, high)
+                if self._is_account(run[0])
+            ]
         for spans, write in ((numbers, _leet), (accounts, self._by_shape)):
             for near in together(data, spans, 96):
                 yield replaced(self.name, data, near, write)
@@ -246,6 +250,15 @@ class LeetView:
 
     def _number(self, signs: bytes) -> bytes:
         return self._by_shape(signs).translate(None, NOT_SIGNS).upper()[: 2 + len(self._shapes[signs[:2]])]
+
+    def _length(self, signs: bytes) -> int:
+        """Return where an account number ends: what follows it, a word or the next cell, is not part of it."""
+        left = 2 + len(self._shapes[signs[:2]])
+        for at, sign in enumerate(signs):
+            left -= sign not in NOT_SIGNS or sign == _BAR
+            if not left:
+                return at + 1
+        return len(signs)
 
     def _by_shape(self, account: bytes) -> bytes:
         """Return an account number with digits where its country has digits, and letters where it has letters."""
