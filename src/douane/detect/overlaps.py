@@ -65,6 +65,22 @@ def spans_apart(candidates: Iterable[Candidate]) -> list[tuple[int, int]]:
     return spans
 
 
+def without_parts(candidates: list[Candidate], whole: Iterable[Candidate]) -> list[Candidate]:
+    """Return candidates without those that are a part of a larger one of their type."""
+    spans: dict[str, list[tuple[int, int]]] = {}
+    for one in sorted(whole, key=_BY_PLACE):
+        spans.setdefault(one.type, []).append((one.start, one.end))
+    if not spans:
+        return candidates
+    return [one for one in candidates if one.type not in spans or not _holds(spans[one.type], one.start, one.end)]
+
+
+def _holds(spans: Sequence[tuple[int, int]], start: int, end: int) -> bool:
+    """Tell whether one of some spans, which do not overlap, holds another one."""
+    at = bisect_left(spans, (start + 1,)) - 1
+    return at >= 0 and end <= spans[at][1]
+
+
 def outside(spans: Sequence[tuple[int, int]], ends: Sequence[int]) -> list[int]:
     """Return the hits that end elsewhere than in a span or one byte after it.
 

@@ -26,7 +26,7 @@ from douane.core.finding import Finding, Findings, Inspection
 from douane.detect.combinations import Part, combinations
 from douane.detect.detector import Candidate, Detector, Sparing
 from douane.detect.engine import Hits, Shelf, engine
-from douane.detect.overlaps import outside, spans_apart, undisputed
+from douane.detect.overlaps import outside, spans_apart, undisputed, without_parts
 from douane.detect.phones import DEFAULT_REGIONS
 from douane.detect.registered.watch import Books, Registered, Watch, find
 from douane.detect.rules import decode
@@ -204,7 +204,7 @@ class Scanner:
             across = carried(seams, document, text) if seams else ()
             below = self._levels.below(data, hits, candidates, search, work, across)
         if below is not None:
-            candidates = unread(candidates, below.read) + below.candidates
+            candidates = unread(without_parts(candidates, below.whole), below.read) + below.candidates
             cut = cut or below.cut
         cut = cut or seams.cut
         causes: dict[tuple[str, str], int] = {}

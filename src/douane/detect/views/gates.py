@@ -25,6 +25,10 @@ COARSE: Final = (
     Probe(rb"[A-Za-z0-9+/]{10}=", once=True),
     Probe(rb"[MNO][DTjz][A-Z][A-Za-z0-9][MNO][DTjz][A-Z]", once=True),
     Probe(rb"[0-9]", once=True, heads=(b" O", b" o", b" l", b" I")),
+    Probe(
+        rb"[ .\-][0-9]", once=True,
+        heads=tuple(rb"[^A-Za-z0-9]" + zero + one for zero in (b"O", b"o") for one in (b"O", b"o", b"l", b"I", rb"\|")),
+    ),
     Probe(_APART + rb"@" + _APART, once=True),
     Probe(rb"@[a-z0-9.\-]{0,24}\r?\n", once=True),
     *(Probe(words, once=True) for words in (b"S E C R", b"C O N F I", b"R E S T R", b"P R I V")),

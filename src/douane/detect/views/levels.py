@@ -4,7 +4,8 @@ Rules enforced:
 1. All extracts of a level are scanned in one pass, with every detector, and may have extracts of their own, down to
    `DEEPEST`. What a decoder could still make out below that is UNREADABLE (law 2).
 2. All extracts together hold at most `MOST_TIMES` the bytes of the leaves and `SPARE` more; beyond that it is cut.
-3. A finding counts where the rows of its views let it, and where the leaves show none of its type at that place.
+3. A finding counts where the rows of its views let it, and where the leaves show none of its type at that place; one
+   of a view that guesses nothing (`_EXACT`) stands for what the leaves show of a part of it.
 4. A run that was made out is no blob.
 """
 
@@ -29,6 +30,8 @@ SPARE: Final = 16 * 1024
 MOST_EXTRACTS: Final = 8192
 _CLOSER: Final = 1 << 16
 """The first number of the gates that are asked in a pass of their own."""
+_EXACT: Final = frozenset(("fold", "percent", "escape", "entity", "quoted"))
+"""The views that show what every reader of the text sees. Others put together what may not belong together."""
 _NO_TEXT: Final = re.compile("[\ud800-\udfff]")
 _ROUNDED: Final = 3
 """A span of decoded text is told in whole groups of signs, so two that touch may share one."""
@@ -45,6 +48,8 @@ class Depths(NamedTuple):
     candidates: list[Candidate]
     read: list[tuple[int, int]]
     cut: bool
+    whole: Sequence[Candidate] = ()
+    """Those of the candidates of which the leaves show a part."""
 
 
 class Level:
@@ -132,6 +137,7 @@ class Levels:
             return Depths([], [], True) if work.gone else None
         room = MOST_TIMES * len(data) + SPARE
         told: list[Candidate] = []
+        whole: list[Candidate] = []
         read = [extract.read for extract in extracts if extract.read is not None]
         known = Known(found)
         cut = work.gone
@@ -153,10 +159,10 @@ class Levels:
             else:
                 inner = unread(inner, [extract.read for extract in extracts if extract.read is not None])
             cut = work.spent("told", len(inner)) or cut
-            told += self._told(level, inner, known)
+            told += self._told(level, inner, known, whole)
             if not extracts or cut:
                 break
-        return Depths(told, read, cut)
+        return Depths(told, read, cut, whole)
 
     def _extracts(
         self, data: bytes, hits: Hits, found: Sequence[Candidate], level: Level | None, work: Work
@@ -191,20 +197,26 @@ class Levels:
     def _may_follow(self, view: View, path: tuple[str, ...]) -> bool:
         return not view.wild or self._wild.isdisjoint(path)
 
-    def _told(self, level: Level, inner: Iterable[Candidate], known: Known) -> list[Candidate]:
+    def _told(self, level: Level, inner: Iterable[Candidate], known: Known, whole: list[Candidate]) -> list[Candidate]:
         told: list[Candidate] = []
         for candidate in inner:
             path = level.path(candidate.start)
             if not self._counts(candidate, path):
                 continue
             span = level.origin(candidate.start, candidate.end)
-            if span is None or not known.is_new(candidate.type, *span):
+            if span is None:
+                continue
+            of_part = _EXACT.issuperset(path) and known.has_part(candidate.type, *span)
+            if not known.is_new(candidate.type, *span) and not of_part:
                 continue
             told.append(
                 candidate._replace(
                     start=span[0], end=span[1], detector=f"{candidate.detector or 'views'}@{'+'.join(path)}"
                 )
             )
+            if of_part:
+                known.widen(candidate.type, *span)
+                whole.append(told[-1])
         return told
 
     def _counts(self, candidate: Candidate, path: Iterable[str]) -> bool:
@@ -259,6 +271,23 @@ class Known:
             start, end = start + _ROUNDED, end - _ROUNDED
         at = bisect_right(spans, (end, -1))
         return bool(at) and spans[at - 1][1] > start
+
+    def has_part(self, kind: str, start: int, end: int) -> bool:
+        """Tell whether all that was found of a type about a span is a part of it, and not the whole."""
+        spans = self._spans.get(kind)
+        if spans is None:
+            return False
+        at = bisect_right(spans, (end, -1))
+        if not at or not start < spans[at - 1][1] <= end:
+            return False
+        low = at - 1
+        while low and spans[low - 1][1] > start:
+            low -= 1
+        return spans[low][0] >= start and spans[low:at] != [(start, end)]
+
+    def widen(self, kind: str, start: int, end: int) -> None:
+        """Take note of a span that has others as its parts."""
+        self._add(kind, start, end)
 
     def is_new(self, kind: str, start: int, end: int) -> bool:
         """Tell whether nothing of a type was known at a place; it is from now on."""

@@ -7,7 +7,7 @@ hold an account number, a long number or an address, and only where the leaves s
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 
 from douane.detect.accounts import NOT_SIGNS, has_check_digits
@@ -28,10 +28,17 @@ _LEET_LETTERS = bytes.maketrans(b"01", b"OI")
 NOT_LEET = bytes(sorted(set(range(256)) - set(b"0123456789OoQlIi|!")))
 _LEET_BYTES = b"0123456789OolI|ABab .-()+\xc2\xa0\xe2\xaf" + bytes(range(0x80, 0x94))
 _FEWEST_LEET = 9
-_NIR_DIGITS, _CARD_DIGITS, _MONTHS = 15, 16, 12
+_ACCOUNT_SIGNS = frozenset(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz|")
+_NIR_DIGITS, _MONTHS = 15, 12
+_CARD_LENGTHS = (15, 16)
+_CARD = re.compile(rb"[23456][0-9]{15}|3[47][0-9]{13}")
+"""A card of an issuer's usual length. Which issuer's it is the detector says."""
 _CORSICAN = re.compile(rb"2[ .\-]?[ABab]")
-_FOURS = re.compile(rb"[0-9]{4}( |-|\xc2\xa0|\xe2\x80\xaf)[0-9]{4}\1[0-9]{4}\1[0-9]{4}")
-_LETTER, _BAR = ord("a"), ord("|")
+_CARD_GROUPS = re.compile(
+    rb"[0-9]{4}(?P<four> |-|\xc2\xa0|\xe2\x80\xaf)[0-9]{4}(?P=four)[0-9]{4}(?P=four)[0-9]{4}"
+    rb"|[0-9]{5}(?P<five> |-|\xc2\xa0|\xe2\x80\xaf)[0-9]{6}(?P=five)[0-9]{4}"
+)
+_LETTER = ord("a")
 _DOMAIN_FIRST = re.compile(
     rb"(?:moc|gro|ten|ue|oi|ofni|ude|vog|zib|ppa|ved|rf|ed|se|ti|eb|hc|ul|ln|tp|ta|ku|ei|ac|su|lp|es|kd|on|if)\.[A-Za-z0-9\-]{2,}"
 )
@@ -39,6 +46,7 @@ _HEAD = 26
 _ENOUGH = 320
 """More findings of a type than a scan tells: beyond them it is cut."""
 _LONGEST_NUMBER = 72
+_LONGEST_DIALLED = 17
 _WORDS_BEFORE = 64
 _WORDS_AFTER = 24
 _SEP = rb"(?:" + SEPARATOR + rb")"
@@ -69,6 +77,9 @@ _TURNED_NIR = re.compile(
 _TURNED_NUMBER = re.compile(
     rb"(?<![A-Za-z0-9])\(?[0-9](?:[0-9]|" + _SEP + rb"{1,2}[()]?[0-9]|[()][0-9]){8,22}\+?(?![A-Za-z0-9])"
 )
+_TIES = b"-./#_"
+_MOMENT = re.compile(rb"1[6-8][0-9]{14}|20[0-4][0-9](?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])[0-9]{7,8}")
+"""A time in millionths of a second, or an id that begins with its day."""
 _TURNED_ADDRESS = re.compile(rb"[A-Za-z0-9.\-]{4,64}@[A-Za-z0-9._%+\-]{1,64}")
 _TURNED_PHONE = re.compile(rb"(?:[0-9]{2}" + _SEP + rb"){4}[1-9]0|[0-9].*\+", re.S)
 _ANNOUNCED = re.compile(
@@ -115,7 +126,7 @@ class TurnedView:
     """Account numbers, long numbers and addresses, read from right to left."""
 
     name = "turned"
-    version = "1"
+    version = "2"
     wild = True
     probes: tuple[Probe, ...] = ()
     closer: tuple[Probe, ...] = (
@@ -127,12 +138,40 @@ class TurnedView:
         taken = Taken(found)
         for pattern, hits, before, after in (
             (_TURNED_ACCOUNT, ends[0], 96, 4), (_TURNED_NIR, ends[1], 32, 24),
-            (_TURNED_NUMBER, taken.outside(ends[2]), 48, 24), (_TURNED_ADDRESS, taken.outside(ends[3]), 66, 66),
+            (_TURNED_ADDRESS, taken.outside(ends[3]), 66, 66),
         ):  # fmt: skip
             for low, high in around(data, hits, before, after):
                 spans = [run.span() for run in pattern.finditer(data, low, high) if _could_be_turned(data, run, taken)]
                 if spans:
                     yield replaced(self.name, data, spans, _turned)
+        yield from self._numbers(data, around(data, taken.outside(ends[2]), 48, 24), taken, without_phones(found))
+
+    def _numbers(
+        self, data: bytes, stretches: Iterable[tuple[int, int]], taken: Taken, proved: Taken
+    ) -> Iterator[Extract]:
+        """Yield long numbers. One that nothing but its Luhn digit speaks for is none where most beside it have none."""
+        numbers: list[list[tuple[int, int, bool]]] = []
+        alone = right = 0
+        for low, high in stretches:
+            spans: list[tuple[int, int, bool]] = []
+            for run in _TURNED_NUMBER.finditer(data, low, high):
+                start, end = run.span()
+                digits = run[0].translate(None, NOT_DIGITS)[::-1]
+                counts = _could_be_turned_number(data, start, run[0], digits, taken)
+                if len(digits) in _CARD_LENGTHS and len(digits) == end - start and not counts:
+                    alone += 1
+                    counts = doubtful = _could_be_bare_card(data, start, end, digits)
+                    right += doubtful
+                    if counts and not proved.holds(start, end):
+                        spans.append((start, end, True))
+                elif counts and not proved.holds(start, end):
+                    spans.append((start, end, False))
+            if spans:
+                numbers.append(spans)
+        for spans in numbers:
+            kept = [(start, end) for start, end, doubtful in spans if not doubtful or right * 2 >= alone]
+            if kept:
+                yield replaced(self.name, data, kept, _turned)
 
 
 def _turned(signs: bytes) -> bytes:
@@ -147,24 +186,37 @@ def _could_be_turned(data: bytes, run: re.Match[bytes], taken: Taken) -> bool:
         return number[2:4].isdigit() and has_check_digits(number.decode())
     if run.re is _TURNED_NIR:
         return True
-    if run.re is _TURNED_ADDRESS:
-        could_be = _DOMAIN_FIRST.match(signs) is not None
-    else:
-        could_be = _could_be_turned_number(data, run.start(), signs) and _DATE.match(signs) is None
-    return could_be and not taken.holds(*run.span())
+    return _DOMAIN_FIRST.match(signs) is not None and not taken.holds(*run.span())
 
 
-def _could_be_turned_number(data: bytes, start: int, signs: bytes) -> bool:
+def without_phones(found: Iterable[Candidate]) -> Taken:
+    """Return where something was found that is more than the digits of a numbering plan: check digits prove more."""
+    return Taken([one for one in found if one.type != "PHONE"])
+
+
+def _could_be_turned_number(data: bytes, start: int, signs: bytes, digits: bytes, taken: Taken) -> bool:
     """Tell whether digits, read from right to left, are more than the next order number: one in ten is a phone."""
-    digits = signs.translate(None, NOT_DIGITS)[::-1]
     if len(digits) == _NIR_DIGITS and digits[:1] in b"12":
         return 1 <= int(digits[3:5]) <= _MONTHS and has_nir_key(digits)
     announced = _is_announced(data, start)
     if not announced and len(digits) == len(signs):
         return False
-    if len(digits) == _CARD_DIGITS and digits[:1] in b"23456":
-        return passes_luhn(digits) and (announced or _FOURS.fullmatch(signs) is not None)
+    if _CARD.fullmatch(digits) is not None:
+        return passes_luhn(digits) and (announced or _CARD_GROUPS.fullmatch(signs) is not None)
+    if taken.holds(start, start + len(signs)) or _DATE.match(signs) is not None:
+        return False
     return _TURNED_PHONE.fullmatch(signs) is not None or (announced and digits[:1] == b"0")
+
+
+def _could_be_bare_card(data: bytes, start: int, end: int, digits: bytes) -> bool:
+    """Tell whether digits that no word announces are a card's: no part of a name or of a longer number, no moment."""
+    return (
+        _CARD.fullmatch(digits) is not None
+        and passes_luhn(digits)
+        and data[start - 1] not in _TIES
+        and (data[end] not in _TIES or not data[end + 1 : end + 2].isalnum())
+        and _MOMENT.fullmatch(digits[::-1]) is None
+    )
 
 
 def _is_announced(data: bytes, start: int) -> bool:
@@ -181,19 +233,27 @@ class Rot13View:
     """Account numbers, and those of people born in Corsica, whose letters were moved by thirteen."""
 
     name = "rot13"
-    version = "1"
+    version = "2"
     wild = True
-    probes: tuple[Probe, ...] = ()
     closer: tuple[Probe, ...] = (Probe(rb"[0-9][ .\-]?2[NOno][ .\-]?[0-9]{3}"),)
     shared: Shared = (("iban", 0), ("iban", 1))
+    """The first takes any two letters for a country, save those that begin with O or T."""
 
     def __init__(self, shapes: Mapping[str, str]) -> None:
         self._shapes = {code.encode(): shape.encode() for code, shape in shapes.items()}
+        moved = sorted(code.translate(_ROT13) for code in self._shapes)
+        self.probes: tuple[Probe, ...] = (
+            Probe(
+                rb"[ .\-]?[0-9][ .\-]?[0-9][ .\-]?[0-9A-Z]",
+                heads=tuple(rb"[^A-Za-z0-9]" + code for code in moved if code[:1] in b"OT"),
+            ),
+        )
 
     def extracts(self, data: bytes, ends: Sequence[Sequence[int]], found: Sequence[Candidate]) -> Iterator[Extract]:
-        taken = Taken(found)
-        hits = [hit for hit in taken.outside(sorted([*ends[1], *ends[2]])) if self._is_moved(data, hit)]
-        for low, high in around(data, sorted([*hits[:_ENOUGH], *taken.outside(ends[0])]), 32, 64):
+        taken, proved = Taken(found), without_phones(found)
+        heads = sorted([*ends[0], *ends[2], *ends[3]])
+        hits = [hit for hit in proved.outside(heads) if self._is_moved(data, hit)]
+        for low, high in around(data, sorted([*hits[:_ENOUGH], *taken.outside(ends[1])]), 32, 64):
             yield Extract(self.name, data[low:high].translate(_ROT13), Shifted(low), low)
 
     def _is_moved(self, data: bytes, hit: int) -> bool:
@@ -212,7 +272,7 @@ class LeetView:
     """Letters among the digits of a number. Of an account number its country tells where letters stand."""
 
     name = "leet"
-    version = "1"
+    version = "2"
     wild = True
     shared: Shared = ()
     probes: tuple[Probe, ...] = ()
@@ -220,6 +280,7 @@ class LeetView:
         Probe(rb"[0-9][ .\-]?[OolI|]{1,4}[ .\-]?[0-9]"),
         Probe(rb"[0-9][OolI|]{1,4}[^A-Za-z0-9]"),
         Probe(rb"[^A-Za-z0-9][OolI|]{1,2}[0-9][0-9 .\-]"),
+        Probe(rb"[^A-Za-z0-9][Oo][OolI|][ .\-][0-9][0-9][ .\-]"),
     )
 
     def __init__(self, shapes: Mapping[str, str]) -> None:
@@ -234,7 +295,7 @@ class LeetView:
                 numbers += [run.span() for run in _LEET_RUN.finditer(data, low, high) if _is_leet_number(run[0])]
         for low, high in around(data, hits, _LONGEST_NUMBER, _LONGEST_NUMBER):
             accounts += [
-                (run.start(), run.start() + self._length(run[0]))
+                (run.start(), run.start() + self._size(run[0]))
                 for run in _ACCOUNT.finditer(data, low, high)
                 if self._is_account(run[0])
             ]
@@ -248,17 +309,17 @@ class LeetView:
         number = self._number(signs)
         return number[2:4].isdigit() and has_check_digits(number.decode())
 
+    def _size(self, signs: bytes) -> int:
+        """Return how many bytes an account number has: its country tells how many signs, whatever follows them."""
+        left = len(self._shapes[signs[:2]])
+        for at, sign in enumerate(signs[2:], 3):
+            left -= sign in _ACCOUNT_SIGNS
+            if not left:
+                return at
+        return len(signs)
+
     def _number(self, signs: bytes) -> bytes:
         return self._by_shape(signs).translate(None, NOT_SIGNS).upper()[: 2 + len(self._shapes[signs[:2]])]
-
-    def _length(self, signs: bytes) -> int:
-        """Return where an account number ends: what follows it, a word or the next cell, is not part of it."""
-        left = 2 + len(self._shapes[signs[:2]])
-        for at, sign in enumerate(signs):
-            left -= sign not in NOT_SIGNS or sign == _BAR
-            if not left:
-                return at + 1
-        return len(signs)
 
     def _by_shape(self, account: bytes) -> bytes:
         """Return an account number with digits where its country has digits, and letters where it has letters."""
@@ -295,6 +356,8 @@ def _is_leet_number(signs: bytes) -> bool:
         return False
     if len(digits) == _NIR_DIGITS or (len(digits) == _NIR_DIGITS - 1 and _CORSICAN.search(signs) is not None):
         return True
+    if signs.startswith(b"+") or digits.startswith(b"00"):
+        return 9 <= len(digits) <= _LONGEST_DIALLED
     if 12 <= len(digits) <= 19:
         return passes_luhn(digits)
     return 9 <= len(digits) <= 12

@@ -140,13 +140,13 @@ class NumberWordView:
     """Runs of number words as digits, what is written in digits between them left as it is."""
 
     name = "words"
-    version = "1"
+    version = "2"
     wild = True
     closer: tuple[Probe, ...] = ()
     shared: Shared = ()
     probes: tuple[Probe, ...] = (
         Probe(
-            rb"[ ,.\-\n]{1,2}[a-z]{2,8}[ ,\-]{1,2}[a-z]",
+            rb"(?:[ ,.\-\n]{1,2}| [.,\-/] )[a-z]{2,8}(?:[ ,\-]{1,2}| [.,\-/] )[a-z]",
             caseless=True,
             heads=tuple(
                 word.encode() for word in (

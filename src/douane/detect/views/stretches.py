@@ -61,8 +61,10 @@ def around(data: bytes, ends: Sequence[int], before: int, after: int) -> Iterato
 
 
 def _within_leaves(data: bytes, first: int, last: int, before: int, after: int) -> Iterator[tuple[int, int]]:
-    at = first
+    """Yield what lies around some hits in each leaf; a hit that ends with the end of a leaf belongs to that leaf."""
+    at = first - (data[first - 1 : first] == LEAF_END)
     while (stop := data.find(LEAF_END, at, last)) >= 0:
         yield widened(data, at, max(at, stop), before, after)
         at = stop + 1
-    yield widened(data, at, max(at, last), before, after)
+    if at <= last - (data[last - 1 : last] == LEAF_END):
+        yield widened(data, at, max(at, last), before, after)
