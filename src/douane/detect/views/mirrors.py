@@ -141,7 +141,7 @@ class TurnedView:
             (_TURNED_ADDRESS, taken.outside(ends[3]), 66, 66),
         ):  # fmt: skip
             for low, high in around(data, hits, before, after):
-                spans = [run.span() for run in pattern.finditer(data, low, high) if _could_be_turned(data, run, taken)]
+                spans = [run.span() for run in pattern.finditer(data, low, high) if _could_be_turned(run, taken)]
                 if spans:
                     yield replaced(self.name, data, spans, _turned)
         yield from self._numbers(data, around(data, taken.outside(ends[2]), 48, 24), taken, without_phones(found))
@@ -178,7 +178,7 @@ def _turned(signs: bytes) -> bytes:
     return signs[::-1]
 
 
-def _could_be_turned(data: bytes, run: re.Match[bytes], taken: Taken) -> bool:
+def _could_be_turned(run: re.Match[bytes], taken: Taken) -> bool:
     """Tell whether signs, read from right to left, are more than the next word or number."""
     signs = run[0]
     if run.re is _TURNED_ACCOUNT:
