@@ -16,6 +16,7 @@ _NOBODY = (b"0.", b"127.0.", b"255.")
 _V6_CHARS = b"0123456789abcdefABCDEF:."
 _THREE_GROUPS = re.compile(rb"[0-9A-Fa-f]::?[0-9A-Fa-f]{1,4}::?[0-9A-Fa-f]{1,4}:\Z")
 _LONGEST_HEAD = 14
+_LONG_GROUP = re.compile(rb"[^:.]{5}")
 _LONGEST_V6, _DOTS_IN_V6, _MOST_COLONS = 45, (0, 3), 8
 
 
@@ -33,8 +34,7 @@ class IpDetector:
 
     def find(self, data: bytes, ends: Sequence[list[int]]) -> Iterator[Candidate]:
         yield from self._version_4(data, ends[0])
-        several = [end for end in ends[1] if _THREE_GROUPS.search(data, max(0, end - _LONGEST_HEAD), end) is not None]
-        yield from self._version_6(data, sorted(several + ends[2]))
+        yield from self._version_6(data, ends[1], ends[2])
 
     @staticmethod
     def _version_4(data: bytes, ends: list[int]) -> Iterator[Candidate]:
@@ -46,10 +46,13 @@ class IpDetector:
                 yield Candidate("IP", start, end, 0.85, "v4", value=found[0])
 
     @staticmethod
-    def _version_6(data: bytes, ends: list[int]) -> Iterator[Candidate]:
+    def _version_6(data: bytes, loose: list[int], strict: list[int]) -> Iterator[Candidate]:
         done = 0
-        for end in ends:
+        certain = frozenset(strict)
+        for end in sorted(loose + strict):
             if end <= done:
+                continue
+            if end not in certain and _THREE_GROUPS.search(data, max(0, end - _LONGEST_HEAD), end) is None:
                 continue
             before = data[max(done, end - 48) : end]
             start = end - (len(before) - len(before.rstrip(_V6_CHARS)))
@@ -62,6 +65,8 @@ class IpDetector:
                 continue
             if len(text) > _LONGEST_V6 or text.count(b".") not in _DOTS_IN_V6 or text.count(b":") > _MOST_COLONS:
                 continue  # sooner said than by an exception
+            if _LONG_GROUP.search(text) is not None:
+                continue
             try:
                 address = IPv6Address(text.decode())
             except AddressValueError:

@@ -135,6 +135,7 @@ class NumberDetector:
                     phones.add((phone.start, phone.end))
                     yield phone
                 if len(run.sizes) >= _MANY_GROUPS:
+                    work.spent("long run", 1)
                     yield from self._of_long_run(scan, run, shapes, phones, work)
                 else:
                     waiting += self._gather(data, run, shapes, gathered)

@@ -17,15 +17,17 @@ USUAL: Final = 2.0
 PRICES: Final[Mapping[str, float]] = {
     # a hit of a detector
     "email": 0.4, "ip": 0.5, "iban": 3.0, "vat": 5.0, "numbers": 0.1, "identifiers": 8.0, "person": 4.0, "address": 2.0,
-    "mark": 0.8, "setting": 0.8, "token": 0.3, "credential": 0.3, "vendor": 8.0, "blob": 0.1, "birth": 1.0,
+    "mark": 0.8, "setting": 0.6, "token": 0.3, "credential": 0.3, "vendor": 8.0, "blob": 0.1, "birth": 1.0,
+    "byte of a value": 0.12,
     # runs of digits, those in groups, those dialled abroad, groups, what these may be, what has the check digits for it
-    "run": 0.9, "grouped": 1.6, "dialled": 2.0, "group": 0.4, "stretch": 0.7, "stretch, long run": 0.45, "judged": 4.0,
+    "run": 0.9, "grouped": 1.6, "dialled": 2.0, "group": 0.4, "stretch": 0.7, "judged": 4.0,
+    "long run": 22.0, "stretch, long run": 0.5,
     # a hit of a view
     "@base64": 2.6, "@turned": 6.0, "@turned, shared": 0.45, "@rot13": 6.0, "@rot13, shared": 1.0, "@leet": 1.5,
     "@words": 1.4, "@wrapped": 0.3, "@spaced": 0.1, "@lines": 1.0, "@markup": 0.3, "@signs": 1.0, "@blanks": 0.5,
     "@entity": 0.0, "@escape": 0.0, "@percent": 0.0, "@quoted": 0.0, "@fold": 0.0, "@hex": 0.0, "@exponent": 0.0,
     # what a view made, its bytes, the parts that it wrote otherwise, what was found in it
-    "extract": 2.0, "byte": 0.06, "edit": 1.0, "edit, escape": 1.6, "edit, entity": 1.6, "edit, words": 1.1,
+    "extract": 2.6, "byte": 0.06, "edit": 1.0, "edit, escape": 1.6, "edit, entity": 1.6, "edit, words": 1.1,
     "edit, percent": 1.1, "edit, fold": 0.7, "told": 16.0, "leaf": 0.6,
 }  # fmt: skip
 """Microseconds, or so, of one count of each kind, fitted to a few hundred texts of all sorts. A hit of a gate that

@@ -20,6 +20,7 @@ from douane.detect.rules import KeywordRow
 from douane.detect.secrets.alive import is_hexadecimal, looks_drawn, looks_like_password
 from douane.detect.secrets.heads import apart
 from douane.detect.secrets.limits import A_FINDING, A_PLACE, A_VALUE, Allowance, crowded
+from douane.detect.work import Work
 
 _ASSIGNS = rb"""["'`*\])\\]{0,3}(?:[ \t]|\xc2\xa0|\xe2\x80\xaf){0,3}(?:[:=]|\x01\x00|(?:is|est|ist|es|was|=>)[ :])"""
 _FOLLOWED = rb"""[^A-Za-z0-9:=\x00][A-Za-z0-9_\-/+"'`=.,(]{11}"""
@@ -101,23 +102,28 @@ class SettingDetector:
         )
 
     def find(self, data: bytes, ends: Sequence[list[int]]) -> Iterator[Candidate]:
+        return self.find_within(data, ends, Work(len(data)))
+
+    def find_within(self, data: bytes, ends: Sequence[list[int]], work: Work) -> Iterator[Candidate]:
         allowance = Allowance(data)
         seen: set[int] = set()
         for names, hits in zip(self._assigned, ends, strict=False):
-            if not allowance.gone:
-                yield from self._settings(names, data, hits, seen, allowance)
+            if not (allowance.gone or work.gone):
+                yield from self._settings(names, data, hits, seen, allowance, work)
         for names, hits in zip(self._loose, ends[len(self._assigned) :], strict=True):
-            if not allowance.gone:
+            if not (allowance.gone or work.gone):
                 yield from self._following(names, data, hits, seen, allowance)
 
     def _settings(
-        self, names: _Names, data: bytes, hits: Sequence[int], seen: set[int], allowance: Allowance
+        self, names: _Names, data: bytes, hits: Sequence[int], seen: set[int], allowance: Allowance, work: Work
     ) -> Iterator[Candidate]:
         """Yield the values that are assigned to names."""
         row = names.row
         for end, start, value, quoted in _values(data, hits):
             if allowance.spent(A_VALUE if len(value) >= row.shortest else A_PLACE):
                 yield crowded(data, end)
+                return
+            if len(value) >= row.shortest and work.spent("byte of a value", len(value)):
                 return
             if start not in seen and _is_secret(row, value, quoted) and self._names_a_secret(names, data, end):
                 seen.add(start)

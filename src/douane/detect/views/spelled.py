@@ -129,7 +129,12 @@ _BEGINS_NUMBER = re.compile(
     % _beginnings((*_VALUES, b"cent", b"hundred", b"a ", b"a-", b"double", b"triple", b"plus"))
 )
 """Where a number word may begin, by its first two signs: what begins with a class of signs is skipped to."""
-_ENDS_IN_NUMBER = re.compile(rb"(?:%b)[ ,\-]{1,2}@[A-Za-z0-9]\Z" % _any_of((*_TENS, *_TEENS, *_UNITS)), re.I)
+_NUMBER_WORDS = tuple(
+    word.replace(b"-", gap) for word in map(str.encode, (*_TENS, *_TEENS, *_UNITS)) for gap in (b"-", b" ")
+)
+_BEFORE_AT, _MOST_BEFORE_AT = b" ,-", 2
+_LONGEST_NUMBER_WORD = 24
+_AT_AND_SIGN = 2
 _TO_AT = re.compile(rb"[ ,\-]{1,2}(?=@)")
 _GAP = re.compile(rb"[ ,.\-/\t\n]{0,4}(?:(?:et|and|puis|then)[ ,]{1,2}|(?P<letter>[ABab])[ ,\-]{1,2})?")
 _FEWEST = 3
@@ -170,7 +175,7 @@ class NumberWordView:
                 *(
                     end
                     for end in chain(ends[1], ends[2])
-                    if _ENDS_IN_NUMBER.search(data, max(0, end - 24), end) is not None
+                    if _ends_in_number(data[max(0, end - _LONGEST_NUMBER_WORD) : end - _AT_AND_SIGN])
                 ),
             ]
         )
@@ -178,6 +183,12 @@ class NumberWordView:
             made = _in_digits(data, low, high)
             if made is not None:
                 yield made
+
+
+def _ends_in_number(before: bytes) -> bool:
+    """Tell whether what stands before an `@` ends in a number word."""
+    said = before.rstrip(_BEFORE_AT)
+    return 1 <= len(before) - len(said) <= _MOST_BEFORE_AT and said.lower().endswith(_NUMBER_WORDS)
 
 
 def _in_digits(data: bytes, low: int, high: int) -> Extract | None:
