@@ -114,7 +114,8 @@ def test_an_iban_of_every_country_is_found_however_it_is_written(scanner, draw, 
 def test_a_right_remainder_is_no_iban_without_the_countrys_structure(scanner, draw, country):
     structure = STRUCTURES[country]
     other = structure[:-1] + "a" if country != "GB" else "n" * len(structure)
-    assert spans(scanner, iban(country, draw, other), "IBAN") == []
+    findings = scanner.scan(iban(country, draw, other)).findings
+    assert [f for f in findings if f.detector == "iban"] == []  # its last letter may stand for a digit
 
 
 @pytest.mark.parametrize("after", [" demain", " DEMAIN", " 2026", "\n12", ", BIC BNPAFRPP", ";X"])
