@@ -7,7 +7,7 @@ hold an account number, a long number or an address, and only where the leaves s
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 
 from douane.detect.accounts import NOT_SIGNS, has_check_digits
@@ -77,7 +77,10 @@ _TURNED_NIR = re.compile(
 _TURNED_NUMBER = re.compile(
     rb"(?<![A-Za-z0-9])\(?[0-9](?:[0-9]|" + _SEP + rb"{1,2}[()]?[0-9]|[()][0-9]){8,22}\+?(?![A-Za-z0-9])"
 )
-_TIES = b"-./#_"
+_ASIDE = 8
+_NO_WORDS_BEFORE = tuple(bytes((sign,)) for sign in b"-./#_=,;|\t<>\"'0123456789")
+_NO_WORDS_AFTER = re.compile(rb"[\-./#_][A-Za-z0-9]|[ )\]]*(?:[=|\t\"'0-9]|[,;] ?[\-0-9])")
+"""What stands about a number in a row of them, in a table or in a program."""
 _MOMENT = re.compile(rb"1[6-8][0-9]{14}|20[0-4][0-9](?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])[0-9]{7,8}")
 """A time in millionths of a second, or an id that begins with its day."""
 _TURNED_ADDRESS = re.compile(rb"[A-Za-z0-9.\-]{4,64}@[A-Za-z0-9._%+\-]{1,64}")
@@ -144,7 +147,7 @@ class TurnedView:
                 spans = [run.span() for run in pattern.finditer(data, low, high) if _could_be_turned(run, taken)]
                 if spans:
                     yield replaced(self.name, data, spans, _turned)
-        yield from self._numbers(data, around(data, taken.outside(ends[2]), 48, 24), taken, without_phones(found))
+        yield from self._numbers(data, around(data, taken.outside(ends[2]), 48, 24), taken, without(("PHONE",), found))
 
     def _numbers(
         self, data: bytes, stretches: Iterable[tuple[int, int]], taken: Taken, proved: Taken
@@ -189,9 +192,9 @@ def _could_be_turned(run: re.Match[bytes], taken: Taken) -> bool:
     return _DOMAIN_FIRST.match(signs) is not None and not taken.holds(*run.span())
 
 
-def without_phones(found: Iterable[Candidate]) -> Taken:
-    """Return where something was found that is more than the digits of a numbering plan: check digits prove more."""
-    return Taken([one for one in found if one.type != "PHONE"])
+def without(weaker: Collection[str], found: Iterable[Candidate]) -> Taken:
+    """Return where something was found, types left out that prove less than what is looked for."""
+    return Taken([one for one in found if one.type not in weaker])
 
 
 def _could_be_turned_number(data: bytes, start: int, signs: bytes, digits: bytes, taken: Taken) -> bool:
@@ -209,13 +212,13 @@ def _could_be_turned_number(data: bytes, start: int, signs: bytes, digits: bytes
 
 
 def _could_be_bare_card(data: bytes, start: int, end: int, digits: bytes) -> bool:
-    """Tell whether digits that no word announces are a card's: no part of a name or of a longer number, no moment."""
+    """Tell whether digits that no word announces are a card's: no part of a name, of a row or a program, no moment."""
     return (
         _CARD.fullmatch(digits) is not None
         and passes_luhn(digits)
-        and data[start - 1] not in _TIES
-        and (data[end] not in _TIES or not data[end + 1 : end + 2].isalnum())
         and _MOMENT.fullmatch(digits[::-1]) is None
+        and data[max(0, start - _ASIDE) : start].rstrip(b" ([")[-1:] not in _NO_WORDS_BEFORE
+        and _NO_WORDS_AFTER.match(data, end) is None
     )
 
 
@@ -250,7 +253,7 @@ class Rot13View:
         )
 
     def extracts(self, data: bytes, ends: Sequence[Sequence[int]], found: Sequence[Candidate]) -> Iterator[Extract]:
-        taken, proved = Taken(found), without_phones(found)
+        taken, proved = Taken(found), without(("PHONE", "CARD"), found)
         heads = sorted([*ends[0], *ends[2], *ends[3]])
         hits = [hit for hit in proved.outside(heads) if self._is_moved(data, hit)]
         for low, high in around(data, sorted([*hits[:_ENOUGH], *taken.outside(ends[1])]), 32, 64):
@@ -281,6 +284,7 @@ class LeetView:
         Probe(rb"[0-9][OolI|]{1,4}[^A-Za-z0-9]"),
         Probe(rb"[^A-Za-z0-9][OolI|]{1,2}[0-9][0-9 .\-]"),
         Probe(rb"[^A-Za-z0-9][Oo][OolI|][ .\-][0-9][0-9][ .\-]"),
+        Probe(rb"[^A-Za-z0-9][A-Z][A-Z](?:[OolI|][0-9]|[0-9][OolI|])[A-Z0-9]"),
     )
 
     def __init__(self, shapes: Mapping[str, str]) -> None:
