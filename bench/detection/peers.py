@@ -40,6 +40,9 @@ class Answer(NamedTuple):
     cpu_ms: float
 
 
+_LANGUAGES = ("en", "fr", "de", "es", "it")
+
+
 class Presidio:
     """Presidio's analyser, where it is installed."""
 
@@ -48,8 +51,9 @@ class Presidio:
         self.load_s = self.rss_mb = 0.0
 
     def ask(self, texts: Sequence[tuple[str, str]]) -> list[Answer]:
-        """Analyse texts, each with its language: `en`, `fr`, `de`, `es` or `it`."""
-        rows = _feed(presidio.NAME, "ask_presidio.py", ({"text": text, "language": lang} for text, lang in texts))
+        """Analyse texts, each with its language; one for which Presidio has no recognizers is read as English."""
+        asked = ({"text": text, "language": lang if lang in _LANGUAGES else "en"} for text, lang in texts)
+        rows = _feed(presidio.NAME, "ask_presidio.py", asked)
         self.load_s, self.rss_mb = rows[0]["load_s"], rows[0]["rss_mb"]
         return [
             Answer([Span(s, e, ENTITIES[n]) for n, s, e in row["findings"] if n in ENTITIES], row["cpu_ms"])
