@@ -82,3 +82,15 @@ def test_pairs_of_digits_among_bytes_are_no_telephone(scanner):
         assert scanner.scan(f"0003faf0  {row}  |....|").findings == ()
     for said in ("appelle Fa de 06 75 20 01 51 ce soir", "bat 2b 3e 06 75 20 01 51", "de ce 06 75 20 01 51 ab"):
         assert [f.type for f in scanner.scan(said).findings] == ["PHONE"], said
+
+
+def test_decimals_and_exponents_are_no_numbers_of_anybody(scanner):
+    valid = "269054958815780"
+    for cut in (1, 3, 5, 7):
+        row = f"-3.770557440E-16  {valid[:cut]}.{valid[cut:]}\t7.964790372E+13  316352  0.48918529"
+        assert scanner.scan(row).findings == (), row
+    assert scanner.scan(f"{valid[:1]}  {valid[1:10]}  {valid[10:]}.9 ns/op").findings == ()
+    for said in (f"patient {valid}.", f"le {valid[:3]} {valid[3:6]} {valid[6:9]} {valid[9:12]} {valid[12:]}. Merci"):
+        assert [f.type for f in scanner.scan(said).findings] == ["NIR"], said
+    assert [f.type for f in scanner.scan("appelle Eve+33 6 12 34 56 78").findings] == ["PHONE"]
+    assert scanner.scan("7.9647E+33  612345678  0.48").findings == ()

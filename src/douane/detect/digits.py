@@ -27,6 +27,9 @@ _BLANKED = bytes(sign if sign in b"0123456789" else 32 for sign in range(256))
 _RUN_BYTES = b"0123456789 .-/()\xc2\xa0\xe2\xaf" + bytes(range(0x80, 0x94))
 _NOT_ASCII, _THREE_BYTES = 0x80, 0xE0
 _PLUS = ord("+")
+_POINT = ord(".")
+_DECIMALS = 6
+_EXPONENT = re.compile(rb"[0-9.][Ee]\+")
 _GLUE = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_\xc3" + bytes(range(0x80, 0xC0))
 """What the word before a run is made of."""
 _GLUE_SIGNS = b"-./#"
@@ -116,7 +119,10 @@ def run_of(data: bytes, start: int, end: int) -> Run:
         at = stop + 1
     sign = data[start - 1]
     glued = _tie(data, start) if sign in _TIES else ""
-    return Run(groups, tuple(map(len, blanked.split())), glued, sign == _PLUS, start, end)
+    plus = sign == _PLUS
+    if plus and _EXPONENT.match(data, start - 3) is not None:
+        plus, glued = False, "a"
+    return Run(groups, tuple(map(len, blanked.split())), glued, plus, start, end)
 
 
 def _tie(data: bytes, start: int) -> str:
@@ -203,8 +209,10 @@ class Tie(IntEnum):
 
 
 def tie_of(data: bytes, place: Place) -> Tie:
-    """Return the stronger of the ties at both ends of a place."""
+    """Return the stronger of the ties at both ends of a place. Two groups with a point between are a decimal."""
     run, first, last, start, end, _ = place
+    if last == first + 1 and run.sizes[last] >= _DECIMALS and data[run.groups[first][1] : run.groups[last][0]] == b".":
+        return Tie.WORD
     before = Tie.NONE
     if first == 0:
         if run.glued:
@@ -215,7 +223,10 @@ def tie_of(data: bytes, place: Place) -> Tie:
             before = Tie.WORD if gap == b"." else Tie.SIGN
     if last + 1 < len(run.groups):
         gap = data[end : run.groups[last + 1][0]]
-        return max(before, Tie.SIGN) if len(gap) == 1 and gap in b".-/" else before
+        if len(gap) != 1 or gap not in b".-/":
+            return before
+        is_decimal = gap == b"." and last > first and data[run.groups[last][0] - 1] != _POINT
+        return Tie.WORD if is_decimal else max(before, Tie.SIGN)
     follower = data[end : end + 1]
     return Tie.WORD if follower.isalpha() or follower == b"_" else before
 
