@@ -201,6 +201,8 @@ def seams_of(body: Any) -> Seams:
         if type(items) is list and not (_are_closed(items) and not streams.ends_open):
             for number, item in enumerate(items):
                 _message(item, (word, number), streams, found)
+                if found.cut:
+                    return found
     return found
 
 

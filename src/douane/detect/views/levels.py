@@ -146,6 +146,7 @@ class Levels:
             extracts, room, more = _bounded(extracts, room)
             level = Level(extracts, level)
             inner_hits = self._scan(level.data)
+            work.spent("hit", sum(map(len, inner_hits.values())))
             inner, inner_more = search(level.data, inner_hits)
             cut = cut or more or inner_more
             extracts = self._extracts(level.data, inner_hits, inner, level, work) if inner_hits and not cut else []
