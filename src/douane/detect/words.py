@@ -17,6 +17,7 @@ from typing import Final
 
 from douane.detect.columns import Columns
 from douane.detect.engine import Probe
+from douane.detect.layouts import Layout
 
 _PARTS: Final = re.compile(r"(?:[^\W_]|[.°])+")
 _GAP: Final = rb"[^A-Za-z0-9]{0,4}"
@@ -50,7 +51,7 @@ class Vocabulary:
 class Words:
     """The words of one scan. `ends` are the hits of `keyword_probe`s, by type; `slots` numbers the types."""
 
-    __slots__ = ("_columns", "_data", "_ends", "_heard", "_slots", "_vocabulary")
+    __slots__ = ("_columns", "_data", "_ends", "_heard", "_layouts", "_slots", "_vocabulary")
 
     def __init__(self, data: bytes, ends: Sequence[list[int]], slots: dict[str, int], vocabulary: Vocabulary) -> None:
         self._data = data
@@ -59,6 +60,7 @@ class Words:
         self._vocabulary = vocabulary
         self._columns: dict[str, Columns] = {}
         self._heard: dict[str, Sequence[int]] = {}
+        self._layouts: dict[int, Layout | None] = {}
 
     def heard(self, kind: str) -> bool:
         """Tell whether a keyword of a type is there at all."""
@@ -81,8 +83,8 @@ class Words:
             return before
         columns = self._columns.get(kind)
         if columns is None:
-            columns = self._columns[kind] = Columns(self._data, ends)
-        cell = columns.cell(start)
+            columns = self._columns[kind] = Columns(self._data, ends, self._layouts)
+        cell = columns.cell(start, end)
         if cell > 0:
             return -1 if self.denied(start) > cell else 0
         after = max(ends[at] - end, CLOSE + 1) if at < len(ends) else reach + 1
