@@ -307,7 +307,7 @@ class IdentifierDetector:
         self._numbers = [
             (number, probes.index(number.probe) if number.probe is not None else -1) for number in lettered
         ]
-        self._vocabulary = Vocabulary(words.others, words.connectors)
+        self._vocabulary = Vocabulary(words)
         self.probes: tuple[Probe, ...] = (
             *probes,
             *(keyword_probe(words.keywords[kind]) for kind in kinds),
