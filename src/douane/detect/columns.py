@@ -27,6 +27,8 @@ _LONGEST_LINE: Final = 4096
 _MOST_CELLS: Final = 2000
 _MOST_WORDS: Final = 256
 """So many of the words are looked at; what heads a column comes early."""
+LOOSE: Final = -2
+_LOOKED_THROUGH: Final = 8192
 _TUPLES: Final = b"("
 """The delimiter of a table whose rows are tuples."""
 _INTO: Final = b"into"
@@ -53,6 +55,8 @@ class Table(NamedTuple):
     cell: int
     layout: Layout | None = None
     """What tells the columns of a table that nothing delimits."""
+    loose: bool = False
+    """Whether it may as well be sentences: they have as many commas as one another, now and then."""
 
 
 class Columns:
@@ -73,7 +77,8 @@ class Columns:
 
         `end` is where the value ends that begins there.
 
-        0 stands for a cell of such a table, but of another column; -1 for what is in none of the tables.
+        0 stands for a cell of such a table, but of another column; `LOOSE` for one of what may be no table; -1 for what
+        is in none of the tables.
         """
         other = -1
         for table in self._tables:
@@ -81,8 +86,12 @@ class Columns:
                 cuts, begin = _place(self._data, table, start, end)
                 if cuts == table.cell:
                     return begin
-                other = 0
+                other = other if other == 0 else LOOSE if table.loose else 0
         return other
+
+    def reaches(self) -> list[tuple[int, int]]:
+        """Return where the tables lie, as far as they are looked through for what no probe tells."""
+        return [(table.start, min(table.end, table.start + _LOOKED_THROUGH)) for table in self._tables]
 
     @staticmethod
     def cells(data: bytes, table: Table) -> Iterator[tuple[int, bytes]]:
@@ -104,7 +113,7 @@ def tables(data: bytes, ends: Iterable[int], layouts: dict[int, Layout | None] |
     Tables that nothing delimits are looked for where `layouts` is given: it keeps them by where their heads begin.
 
     >>> tables(b"nom;siren\\nA;1\\nB;2\\nfin", [9])
-    [Table(start=10, end=17, delimiter=b';', cell=1, layout=None)]
+    [Table(start=10, end=17, delimiter=b';', cell=1, layout=None, loose=False)]
     """
     found: list[Table] = []
     heading = stop = below = -1
@@ -133,7 +142,8 @@ def tables(data: bytes, ends: Iterable[int], layouts: dict[int, Layout | None] |
             found.append(Table(drawn.start, drawn.end, b"", drawn.head(data, start, word), drawn))
         elif below > stop:
             cell = data.count(delimiter, start, word)
-            found.append(Table(stop + 1, below, _LIGHT if delimiter == _HEAVY else delimiter, cell))
+            loose = delimiter == b"," and data.find(b", ", start, stop) >= 0
+            found.append(Table(stop + 1, below, _LIGHT if delimiter == _HEAVY else delimiter, cell, loose=loose))
     return found
 
 
@@ -149,7 +159,9 @@ def _place(data: bytes, table: Table, start: int, end: int) -> tuple[int, int]:
     """Return how many cells stand before the one that holds `start` in its row, and where that one begins."""
     if table.layout is not None:
         line = max(_line_start(data, start), table.start)
-        return table.layout.column(data, line, start, max(start + 1, end)), max(line, data.rfind(b"  ", line, start) + 2)
+        return table.layout.column(data, line, start, max(start + 1, end)), max(
+            line, data.rfind(b"  ", line, start) + 2
+        )
     if table.delimiter != _TUPLES:
         line = max(_line_start(data, start), table.start)
         return data.count(table.delimiter, line, start), max(line, data.rfind(table.delimiter, line, start) + 1)

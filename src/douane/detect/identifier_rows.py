@@ -73,9 +73,7 @@ def word_rows(table: Mapping[str, Any]) -> WordRows:
     """Return the words of the parsed file."""
     keywords = {
         kind: tuple(
-            dict.fromkeys(
-                "+" * (language == _KEYS) + word for language, words in languages.items() for word in words
-            )
+            dict.fromkeys("+" * (language == _KEYS) + word for language, words in languages.items() for word in words)
         )
         for kind, languages in table["keyword"].items()
     }

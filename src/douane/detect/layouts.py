@@ -3,6 +3,7 @@
 Rules enforced:
 1. A head is a word or several of a line; two blanks and more, or the groups of a ruler below (`---- ====`), part heads.
    One blank does where the words of the first rows begin or end where those of the head do, all of them.
+   Neither is a line of sentences.
 2. A line is a row if it has a blank at one end of each gap between heads, or as many cells as there are heads.
 3. A value belongs to the head of its cell's number where both have as many, else to the one that it stands under, left
    or right of that where it overlaps none: by the side on which most cells begin or end with their heads.
@@ -26,6 +27,7 @@ _CELL: Final = re.compile(r"\S+(?: \S+)*")
 _WORD: Final = re.compile(r"\S+")
 _RULER: Final = re.compile(r"[ +|]*(?:[-=_\u2500\u2550]{2,}[ +|]*)+")
 _RULES: Final = re.compile(r"[-=_\u2500\u2550]{2,}")
+_SENTENCE: Final = re.compile(r"[,;:?!] *$|(?:\S+ ){2}\S*[a-z]{3}[.,](?: |$)|(?:\S+ ){8}")
 _NUMBER: Final = re.compile(rb"[0-9]{5}")
 Span: TypeAlias = tuple[int, int]
 
@@ -82,6 +84,8 @@ def layout(data: bytes, start: int, stop: int) -> Layout | None:
     groups = _spans(_RULES, ruler) if ruled else []
     by_ruler = (len(groups) > 1 and _fits(heads_line, groups)) or (ruled and len(_spans(_CELL, heads_line)) == 1)
     heads = groups if by_ruler else _heads(heads_line, first)
+    if not ruled and _SENTENCE.search(heads_line) is not None:
+        return None
     if not by_ruler and (len(heads) < 2 or not any(len(_spans(_WORD, row)) > 1 for row in first)):
         return None
     if len(heads) > _MOST_HEADS or not first or not _is_row(first[0], heads):

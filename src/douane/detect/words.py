@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Final
 
-from douane.detect.columns import Columns
+from douane.detect.columns import LOOSE, Columns
 from douane.detect.engine import Probe
 from douane.detect.identifier_rows import WordRows
 from douane.detect.layouts import Layout
@@ -38,7 +38,8 @@ _NEXT_SENTENCE: Final = re.compile(rb"[0-9]{5}\)? +(?=[A-Z][a-z]+ )")
 """Nor what it says of a number after which another sentence begins."""
 _AFTER: Final = re.compile(
     rb"[ \"'`*]{0,4}(?:\(|(?:as|is|was|for|est|comme|pour|ist|als|es|como|come|\xc3\xa8|jest|jako|\xc3\xa9)\b)"
-    rb"[^0-9.;!?\n\x00]{0,40}\Z", re.IGNORECASE
+    rb"[^0-9.;!?\n\x00]{0,40}\Z",
+    re.IGNORECASE,
 )
 """What stands between a number and a word after it that says what it is: `... as the SIRET`, `... (SIREN)`."""
 _NOT_NEXT: Final = re.compile(rb"[^.;!?\n\x00]{0,24}[0-9]")
@@ -84,29 +85,46 @@ class Words:
 
         0 stands for a column that is headed by it. One after the number is never close.
         """
-        ends = self._heard.get(kind)
-        if ends is None:
-            ends = self._heard[kind] = _spoken(self._data, self._ends[self._slots[kind]])
+        ends = self._spoken_of(kind)
         if not ends:
             return -1
         at = bisect_right(ends, start + 1)
         heard = ends[at - 1] if at else -1
         before = max(0, start - heard) if at else reach + 1
-        if before <= CLOSE and before <= reach and not self._is_below(heard, start) and not self._is_denied(heard, start):
+        if (
+            before <= CLOSE
+            and before <= reach
+            and not self._is_below(heard, start)
+            and not self._is_denied(heard, start)
+        ):
             return before
         if at < len(ends) and self._is_said_after(end, ends[at]):
             return CLOSE
-        columns = self._columns.get(kind)
-        if columns is None:
-            columns = self._columns[kind] = Columns(self._data, ends, self._layouts)
-        cell = columns.cell(start, end)
+        cell = self._columns_of(kind).cell(start, end)
         if cell > 0:
             return -1 if self.denied(start) > cell else 0
         after = max(ends[at] - end, CLOSE + 1) if at < len(ends) else reach + 1
-        if min(before, after) > reach or self._is_denied(heard, start):
+        if cell == 0 or min(before, after) > reach or self._is_denied(heard, start):
+            # The head of another column is near the first rows, and says nothing about this one.
             return -1
-        # The head of another column is near the first row, and says nothing about this one.
-        return max(CLOSE + 1 if cell == 0 else 0, min(before, after))
+        return max(CLOSE + 1 if cell == LOOSE else 0, min(before, after))
+
+    def tables(self, kind: str) -> list[tuple[int, int]]:
+        """Return where the tables lie of which a keyword of a type heads a column."""
+        return self._columns_of(kind).reaches() if self._ends[self._slots[kind]] else []
+
+    def _columns_of(self, kind: str) -> Columns:
+        columns = self._columns.get(kind)
+        if columns is None:
+            ends = self._spoken_of(kind)
+            columns = self._columns[kind] = Columns(self._data, ends, self._layouts)
+        return columns
+
+    def _spoken_of(self, kind: str) -> Sequence[int]:
+        ends = self._heard.get(kind)
+        if ends is None:
+            ends = self._heard[kind] = _spoken(self._data, self._ends[self._slots[kind]])
+        return ends
 
     def _is_below(self, heard: int, start: int) -> bool:
         """Tell whether a word may be the head of a table in which a number stands: on a line above, or on this."""
@@ -115,9 +133,7 @@ class Words:
     def _is_denied(self, heard: int, start: int) -> bool:
         """Tell whether a word for something else stands nearer than the keyword; not in one key: `siren_client`."""
         denied = self.denied(start)
-        return denied > heard and (
-            heard < 0 or self._vocabulary.owned.fullmatch(self._data, heard - 1, denied) is None
-        )
+        return denied > heard and (heard < 0 or self._vocabulary.owned.fullmatch(self._data, heard - 1, denied) is None)
 
     def _is_said_after(self, end: int, heard: int) -> bool:
         """Tell whether a keyword says of the number before it what it is, in its sentence, and not of the next one."""
