@@ -372,6 +372,12 @@ def test_the_ways_of_a_row_hold_all_of_its_digits(text):
         ("cb", "cb6", False),
         ("n.i.f.", "N.I.F. ", True),
         ("tax id", "tax_id ", True),
+        ("+bsn", "employeeBsn:", True),
+        ("+bsn", "bsnClient", True),
+        ("+bsn", "EMPLOYEEBSN=", True),
+        ("+bsn", "absnt ", False),
+        ("+~nir", "clientNir ", True),
+        ("+~nir", "SOUVENIR ", False),
     ],
 )
 def test_a_keyword_is_found_whole_and_in_its_spellings(keyword, text, hit):

@@ -3,6 +3,9 @@
 A head is a cell of a line whose next line has as many delimiters: `siren;nom` over `732829320;Durand`, a row of a
 Markdown table, a line with tabs. The table ends with the first line that is cut otherwise.
 
+Lines of dashes between rows (`---+---`) are passed over; strokes drawn as boxes delimit, too. Where nothing delimits,
+blanks may (`layouts`): only for `Columns`, which ask for the column of a place.
+
 The columns that `INSERT INTO t (id, siren) VALUES` names head the tuples after it, however those are put into lines.
 """
 
@@ -13,11 +16,19 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Final, NamedTuple
 
-_DELIMITERS: Final = (b";", b"\t", b"|", b",")
+from douane.detect.layouts import Layout, layout
+
+_DELIMITERS: Final = (b";", b"\t", b"|", b"\xe2\x94\x82", b"\xe2\x94\x83", b"\xe2\x95\x91", b",")
+_HEAVY: Final = b"\xe2\x94\x83"
+_LIGHT: Final = b"\xe2\x94\x82"
+"""Boxes have heavy strokes around heads and light ones below."""
+_RULER: Final = re.compile(rb"(?:[-+=|: \t\r]|\xe2[\x94\x95][\x80-\xbf])+")
 _LONGEST_LINE: Final = 4096
 _MOST_CELLS: Final = 2000
 _MOST_WORDS: Final = 256
 """So many of the words are looked at; what heads a column comes early."""
+LOOSE: Final = -2
+_LOOKED_THROUGH: Final = 8192
 _TUPLES: Final = b"("
 """The delimiter of a table whose rows are tuples."""
 _INTO: Final = b"into"
@@ -42,6 +53,10 @@ class Table(NamedTuple):
     end: int
     delimiter: bytes
     cell: int
+    layout: Layout | None = None
+    """What tells the columns of a table that nothing delimits."""
+    loose: bool = False
+    """Whether it may as well be sentences: they have as many commas as one another, now and then."""
 
 
 class Columns:
@@ -49,27 +64,34 @@ class Columns:
 
     __slots__ = ("_data", "_tables")
 
-    def __init__(self, data: bytes, ends: Iterable[int]) -> None:
+    def __init__(self, data: bytes, ends: Iterable[int], layouts: dict[int, Layout | None] | None = None) -> None:
         self._data = data
-        self._tables = tables(data, ends)
+        self._tables = tables(data, ends, {} if layouts is None else layouts)
 
     def hold(self, start: int) -> bool:
         """Tell whether what begins at `start` stands in one of the columns."""
         return self.cell(start) > 0
 
-    def cell(self, start: int) -> int:
+    def cell(self, start: int, end: int = 0) -> int:
         """Return where the cell begins that holds `start`, if it is of one of the columns.
 
-        0 stands for a cell of such a table, but of another column; -1 for what is in none of the tables.
+        `end` is where the value ends that begins there.
+
+        0 stands for a cell of such a table, but of another column; `LOOSE` for one of what may be no table; -1 for what
+        is in none of the tables.
         """
         other = -1
         for table in self._tables:
             if table.start <= start < table.end:
-                cuts, begin = _place(self._data, table, start)
+                cuts, begin = _place(self._data, table, start, end)
                 if cuts == table.cell:
                     return begin
-                other = 0
+                other = other if other == 0 else LOOSE if table.loose else 0
         return other
+
+    def reaches(self) -> list[tuple[int, int]]:
+        """Return where the tables lie, as far as they are looked through for what no probe tells."""
+        return [(table.start, min(table.end, table.start + _LOOKED_THROUGH)) for table in self._tables]
 
     @staticmethod
     def cells(data: bytes, table: Table) -> Iterator[tuple[int, bytes]]:
@@ -85,16 +107,19 @@ class Columns:
             at += len(line) + 1
 
 
-def tables(data: bytes, ends: Iterable[int]) -> list[Table]:
+def tables(data: bytes, ends: Iterable[int], layouts: dict[int, Layout | None] | None = None) -> list[Table]:
     """Return the columns that the words head, at most so many.
 
+    Tables that nothing delimits are looked for where `layouts` is given: it keeps them by where their heads begin.
+
     >>> tables(b"nom;siren\\nA;1\\nB;2\\nfin", [9])
-    [Table(start=10, end=17, delimiter=b';', cell=1)]
+    [Table(start=10, end=17, delimiter=b';', cell=1, layout=None, loose=False)]
     """
     found: list[Table] = []
     heading = stop = below = -1
     opened, values = -1, (-1, -1)
     delimiter, cuts = b"", 0
+    drawn: Layout | None = None
     for end in islice(ends, _MOST_WORDS):
         word = end - 2
         if stop < word < below or values[0] <= word < values[1]:
@@ -111,16 +136,35 @@ def tables(data: bytes, ends: Iterable[int]) -> list[Table]:
             heading, stop = start, _line_end(data, word)
             delimiter, cuts = _cut(data, start, stop)
             below = _below(data, stop, delimiter, cuts) if cuts else stop
-        if below > stop:
-            found.append(Table(stop + 1, below, delimiter, data.count(delimiter, start, word)))
+            drawn = _drawn(data, start, stop, layouts) if below == stop else None
+            below = drawn.end if drawn is not None else below
+        if drawn is not None:
+            found.append(Table(drawn.start, drawn.end, b"", drawn.head(data, start, word), drawn))
+        elif below > stop:
+            cell = data.count(delimiter, start, word)
+            loose = delimiter == b"," and data.find(b", ", start, stop) >= 0
+            found.append(Table(stop + 1, below, _LIGHT if delimiter == _HEAVY else delimiter, cell, loose=loose))
     return found
 
 
-def _place(data: bytes, table: Table, start: int) -> tuple[int, int]:
+def _drawn(data: bytes, start: int, stop: int, layouts: dict[int, Layout | None] | None) -> Layout | None:
+    if layouts is None:
+        return None
+    if start not in layouts:
+        layouts[start] = layout(data, start, stop)
+    return layouts[start]
+
+
+def _place(data: bytes, table: Table, start: int, end: int) -> tuple[int, int]:
     """Return how many cells stand before the one that holds `start` in its row, and where that one begins."""
+    if table.layout is not None:
+        line = max(_line_start(data, start), table.start)
+        return table.layout.column(data, line, start, max(start + 1, end)), max(
+            line, data.rfind(b"  ", line, start) + 2
+        )
     if table.delimiter != _TUPLES:
         line = max(_line_start(data, start), table.start)
-        return data.count(table.delimiter, line, start), data.rfind(table.delimiter, line, start) + 1 or line
+        return data.count(table.delimiter, line, start), max(line, data.rfind(table.delimiter, line, start) + 1)
     opened = _row_start(data, max(table.start, start - _LONGEST_LINE), start)
     if opened < 0:
         return -1, start
@@ -190,14 +234,17 @@ def _cut(data: bytes, start: int, stop: int) -> tuple[bytes, int]:
 
 
 def _below(data: bytes, stop: int, delimiter: bytes, cuts: int) -> int:
-    """Return where the lines end that follow one and are cut as often; `stop` where none is."""
-    end = stop
-    while end < len(data) - 1 and data[end] == 10:
-        line = end + 1
-        after = _line_end(data, line)
-        if data.count(delimiter, line, after) != cuts:
+    """Return where the lines end that follow one and are cut as often; `stop` where none is. Rulers stand between."""
+    if delimiter == _HEAVY:
+        delimiter = _LIGHT
+    at = end = stop
+    while at < len(data) - 1 and data[at] == 10:
+        line = at + 1
+        at = _line_end(data, line)
+        if data.count(delimiter, line, at) == cuts:
+            end = at
+        elif _RULER.fullmatch(data, line, at) is None:
             break
-        end = after
     return end
 
 

@@ -11,6 +11,8 @@ from typing import Any, Final
 
 COUNTS: Final = ("alone", "grouped", "named")
 REACH: Final = 300
+_KEYS: Final = "keys"
+"""Stands in the place of a language."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +49,15 @@ class IdentifierRow:
 
 @dataclass(frozen=True, slots=True)
 class WordRows:
-    """Keywords of all languages by type, words for other things, and words that say nothing."""
+    """Keywords of all languages by type, words for other things, words that say nothing, and those for owners.
+
+    A keyword that keys hold as a part begins with `+`.
+    """
 
     keywords: Mapping[str, tuple[str, ...]]
     others: tuple[str, ...]
     connectors: tuple[str, ...]
+    owners: tuple[str, ...]
 
 
 def identifier_rows(table: Mapping[str, Any]) -> tuple[IdentifierRow, ...]:
@@ -66,10 +72,13 @@ def identifier_rows(table: Mapping[str, Any]) -> tuple[IdentifierRow, ...]:
 def word_rows(table: Mapping[str, Any]) -> WordRows:
     """Return the words of the parsed file."""
     keywords = {
-        kind: tuple(dict.fromkeys(word for words in languages.values() for word in words))
+        kind: tuple(
+            dict.fromkeys("+" * (language == _KEYS) + word for language, words in languages.items() for word in words)
+        )
         for kind, languages in table["keyword"].items()
     }
-    return WordRows(keywords, tuple(table["other"]["words"]), tuple(table["other"]["connectors"]))
+    other = table["other"]
+    return WordRows(keywords, tuple(other["words"]), tuple(other["connectors"]), tuple(other["owners"]))
 
 
 def _row(row: Mapping[str, Any]) -> IdentifierRow:

@@ -260,7 +260,8 @@ class LetteredNumber:
         """Yield the numbers around the hits of the probe and, if the row asks for a keyword, around those."""
         row = self.row
         if row.counts == "named":
-            places = windows(keywords, row.reach + _LONGEST, row.reach + _LONGEST)
+            around = windows(keywords, row.reach + _LONGEST, row.reach + _LONGEST)
+            places = _merged([*around, *scan.words.tables(row.type)])
         else:
             places = windows(hits, row.width + _LONGEST, _LONGEST)
         for low, high in places:
@@ -307,7 +308,7 @@ class IdentifierDetector:
         self._numbers = [
             (number, probes.index(number.probe) if number.probe is not None else -1) for number in lettered
         ]
-        self._vocabulary = Vocabulary(words.others, words.connectors)
+        self._vocabulary = Vocabulary(words)
         self.probes: tuple[Probe, ...] = (
             *probes,
             *(keyword_probe(words.keywords[kind]) for kind in kinds),
@@ -321,6 +322,19 @@ class IdentifierDetector:
             if hits or keywords:
                 yield from number.near(scan, hits, keywords)
         yield from scan.crowd.rest()
+
+
+def _merged(places: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Yield places in order, those that overlap as one."""
+    low = high = -1
+    for start, end in sorted(places):
+        if start > high:
+            if high >= 0:
+                yield low, high
+            low = start
+        high = max(high, end)
+    if high >= 0:
+        yield low, high
 
 
 def _check(name: str) -> Callable[[str], bool] | None:

@@ -91,7 +91,7 @@ class NumberDetector:
         types = list(dict.fromkeys((CARD, *(number.row.type for number in numbers))))
         self._slots = {kind: 1 + slot for slot, kind in enumerate(types)}
         self.probes: tuple[Probe, ...] = (RUN_PROBE, *(keyword_probe(rules.words.keywords[kind]) for kind in types))
-        self._vocabulary = Vocabulary(rules.words.others, rules.words.connectors)
+        self._vocabulary = Vocabulary(rules.words)
         cards = Cards(rules.cards)
         nine = _whole(phones.nine_digits, weak=True)
         table: dict[tuple[int, ...], tuple[Kind, ...]] = {}

@@ -15,8 +15,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Final
 
-from douane.detect.columns import Columns
+from douane.detect.columns import LOOSE, Columns
 from douane.detect.engine import Probe
+from douane.detect.identifier_rows import WordRows
+from douane.detect.layouts import Layout
 
 _PARTS: Final = re.compile(r"(?:[^\W_]|[.°])+")
 _GAP: Final = rb"[^A-Za-z0-9]{0,4}"
@@ -32,25 +34,38 @@ _WORD: Final = re.compile(r"n°|nº|[A-ZÀ-Þ]?[a-zß-ÿ]+|[A-ZÀ-Þ]+(?![a-zß-
 _BYTES: Final = re.compile(rb"(?<![0-9A-Za-z])[0-9A-Fa-f]{2}(?:[:\-][0-9A-Fa-f]{2}){2,}(?![0-9A-Za-z])")
 _SENTENCE_END: Final = re.compile(rb"(?<=[0-9])[.;!?]\s")
 """What a word says of a number that ends a sentence, it does not say of the next one."""
+_NEXT_SENTENCE: Final = re.compile(rb"[0-9]{5}\)? +(?=[A-Z][a-z]+ )")
+"""Nor what it says of a number after which another sentence begins."""
+_AFTER: Final = re.compile(
+    rb"[ \"'`*]{0,4}(?:\(|(?:as|is|was|for|est|comme|pour|ist|als|es|como|come|\xc3\xa8|jest|jako|\xc3\xa9)\b)"
+    rb"[^0-9.;!?\n\x00]{0,40}\Z",
+    re.IGNORECASE,
+)
+"""What stands between a number and a word after it that says what it is: `... as the SIRET`, `... (SIREN)`."""
+_NOT_NEXT: Final = re.compile(rb"[^.;!?\n\x00]{0,24}[0-9]")
+"""What follows such a word where it names the number after it."""
 _MOST_WORDS: Final = 4
+_SAID_WITHIN: Final = 64
 CLOSE: Final = 24
 """So many bytes between a keyword and its number are no more than `n° : ` and the like."""
 
 
 class Vocabulary:
-    """Words for something else, and those that say nothing."""
+    """Words for something else, those that say nothing, and those that say whose something is."""
 
-    __slots__ = ("connectors", "others")
+    __slots__ = ("connectors", "others", "owned")
 
-    def __init__(self, others: Iterable[str], connectors: Iterable[str]) -> None:
-        self.others = frozenset(word.casefold() for word in others)
-        self.connectors = frozenset(word.casefold() for word in connectors)
+    def __init__(self, rows: WordRows) -> None:
+        self.others = frozenset(word.casefold() for word in rows.others)
+        self.connectors = frozenset(word.casefold() for word in rows.connectors)
+        owner = b"|".join(re.escape(word.encode()) for word in rows.owners)
+        self.owned = re.compile(rb"[A-Za-z]{0,8}[_.\- ]?(?:" + owner + rb")s?", re.IGNORECASE)
 
 
 class Words:
     """The words of one scan. `ends` are the hits of `keyword_probe`s, by type; `slots` numbers the types."""
 
-    __slots__ = ("_columns", "_data", "_ends", "_heard", "_slots", "_vocabulary")
+    __slots__ = ("_columns", "_data", "_ends", "_heard", "_layouts", "_slots", "_vocabulary")
 
     def __init__(self, data: bytes, ends: Sequence[list[int]], slots: dict[str, int], vocabulary: Vocabulary) -> None:
         self._data = data
@@ -59,6 +74,7 @@ class Words:
         self._vocabulary = vocabulary
         self._columns: dict[str, Columns] = {}
         self._heard: dict[str, Sequence[int]] = {}
+        self._layouts: dict[int, Layout | None] = {}
 
     def heard(self, kind: str) -> bool:
         """Tell whether a keyword of a type is there at all."""
@@ -69,31 +85,63 @@ class Words:
 
         0 stands for a column that is headed by it. One after the number is never close.
         """
-        ends = self._heard.get(kind)
-        if ends is None:
-            ends = self._heard[kind] = _spoken(self._data, self._ends[self._slots[kind]])
+        ends = self._spoken_of(kind)
         if not ends:
             return -1
         at = bisect_right(ends, start + 1)
         heard = ends[at - 1] if at else -1
         before = max(0, start - heard) if at else reach + 1
-        if before <= CLOSE and before <= reach and not self._is_below(heard, start) and self.denied(start) <= heard:
+        if (
+            before <= CLOSE
+            and before <= reach
+            and not self._is_below(heard, start)
+            and not self._is_denied(heard, start)
+        ):
             return before
-        columns = self._columns.get(kind)
-        if columns is None:
-            columns = self._columns[kind] = Columns(self._data, ends)
-        cell = columns.cell(start)
+        if at < len(ends) and self._is_said_after(end, ends[at]):
+            return CLOSE
+        cell = self._columns_of(kind).cell(start, end)
         if cell > 0:
             return -1 if self.denied(start) > cell else 0
         after = max(ends[at] - end, CLOSE + 1) if at < len(ends) else reach + 1
-        if min(before, after) > reach or self.denied(start) > heard:
+        if cell == 0 or min(before, after) > reach or self._is_denied(heard, start):
+            # The head of another column is near the first rows, and says nothing about this one.
             return -1
-        # The head of another column is near the first row, and says nothing about this one.
-        return max(CLOSE + 1 if cell == 0 else 0, min(before, after))
+        return max(CLOSE + 1 if cell == LOOSE else 0, min(before, after))
+
+    def tables(self, kind: str) -> list[tuple[int, int]]:
+        """Return where the tables lie of which a keyword of a type heads a column."""
+        return self._columns_of(kind).reaches() if self._ends[self._slots[kind]] else []
+
+    def _columns_of(self, kind: str) -> Columns:
+        columns = self._columns.get(kind)
+        if columns is None:
+            ends = self._spoken_of(kind)
+            columns = self._columns[kind] = Columns(self._data, ends, self._layouts)
+        return columns
+
+    def _spoken_of(self, kind: str) -> Sequence[int]:
+        ends = self._heard.get(kind)
+        if ends is None:
+            ends = self._heard[kind] = _spoken(self._data, self._ends[self._slots[kind]])
+        return ends
 
     def _is_below(self, heard: int, start: int) -> bool:
         """Tell whether a word may be the head of a table in which a number stands: on a line above, or on this."""
         return self._data.find(b"\n", heard - 1, start) >= 0 or self._data.find(b"(", heard, start) >= 0
+
+    def _is_denied(self, heard: int, start: int) -> bool:
+        """Tell whether a word for something else stands nearer than the keyword; not in one key: `siren_client`."""
+        denied = self.denied(start)
+        return denied > heard and (heard < 0 or self._vocabulary.owned.fullmatch(self._data, heard - 1, denied) is None)
+
+    def _is_said_after(self, end: int, heard: int) -> bool:
+        """Tell whether a keyword says of the number before it what it is, in its sentence, and not of the next one."""
+        return (
+            heard - end <= _SAID_WITHIN
+            and _AFTER.match(self._data, end, heard - 1) is not None
+            and _NOT_NEXT.match(self._data, heard - 1) is None
+        )
 
     def denied(self, start: int) -> int:
         """Return where the word ends that says that the number at `start` is something else, or -1."""
@@ -102,7 +150,7 @@ class Words:
         if leaf >= 0:
             leaf = before.rfind(b"\x00", 0, leaf) if before[leaf - 1 : leaf] == b"\x01" else leaf
             before = before[leaf + 1 :]
-        before = _SENTENCE_END.split(before)[-1]
+        before = _NEXT_SENTENCE.split(_SENTENCE_END.split(before)[-1])[-1]
         if before.isspace() or not before:
             return -1
         text = before.decode("utf-8", "replace")
@@ -135,6 +183,8 @@ def _is_byte(data: bytes, end: int) -> bool:
 def keyword_probe(keywords: Iterable[str]) -> Probe:
     """Return what finds any of some keywords, whole; it ends one byte after one, or after one that stays open (`*`).
 
+    One that is a part of keys (`+`) counts in those that other words are glued to, too: `employeeBsn`, `EMPLOYEEBSN`.
+
     >>> keyword_probe(["siren*"]).heads
     (b'[^A-Za-z0-9]siren',)
     """
@@ -143,12 +193,26 @@ def keyword_probe(keywords: Iterable[str]) -> Probe:
 
 def _spellings(keyword: str) -> Iterator[bytes]:
     """Yield the patterns of a keyword: one for all gaps, or one for each where its parts are too short to look for."""
+    if keyword.startswith("+"):
+        yield from _glued(keyword[1:].split())
+        return
     spelled = exactly if keyword.startswith("=") else letters
     parts = [b"".join(map(spelled, word)) for word in _PARTS.findall(keyword.strip("=").rstrip("*."))]
     end = b"" if keyword.endswith("*") else b"[^A-Za-z]" if len(keyword) > _SHORTEST else b"[^A-Za-z0-9]"
     gaps = (_GAP,) if len(parts) == 1 or max(map(len, parts)) >= _LONG else _SHORT_GAPS
     for gap in gaps:
         yield b"[^A-Za-z0-9]" + gap.join(parts) + end
+
+
+def _glued(parts: Sequence[str]) -> Iterator[bytes]:
+    """Yield the patterns of a word within a key: at humps, and after capitals unless it begins with `~`."""
+    words = [part.strip("~").encode() for part in parts]
+    humps = b"".join(word.capitalize() for word in words)
+    yield b"(?-i:[a-z0-9]%b[^a-z])" % humps
+    yield b"(?-i:[^A-Za-z0-9]%b[A-Z])" % humps
+    yield b"(?-i:[^A-Za-z0-9]%b%b[A-Z])" % (words[0], b"".join(word.capitalize() for word in words[1:]))
+    before = b"[a-z]" if parts[0].startswith("~") else b"[A-Za-z]"
+    yield b"(?-i:%b%b[^A-Za-z])" % (before, b"".join(words).upper())
 
 
 def letters(sign: str) -> bytes:
