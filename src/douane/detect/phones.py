@@ -14,6 +14,7 @@ from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, SUPPORTED_REGIONS, PhoneMe
 from douane.detect.detector import Candidate
 from douane.detect.digits import NOT_DIGITS, Place, Run, even_gaps, is_apart
 from douane.detect.engine import Probe
+from douane.detect.words import Words
 
 NUMBERED_REGIONS: frozenset[str] = frozenset(SUPPORTED_REGIONS)
 DEFAULT_REGIONS: tuple[str, ...] = ("FR", "BE", "CH", "LU", "DE", "IT", "ES", "PT", "NL", "GB", "IE", "US")
@@ -22,6 +23,12 @@ FRENCH: tuple[tuple[int, ...], ...] = (
     (10,), (2, 2, 2, 2, 2), (4, 2, 2, 2), (4, 3, 3), (2, 8), (3, 3, 4), (4, 6),
 )  # fmt: skip
 AMERICAN: tuple[tuple[int, ...], ...] = ((3, 3, 4),)
+PHONE = "PHONE"
+NAMED_REGIONS: tuple[str, ...] = ("US", "ES", "PT", "IT", "PL", "CZ", "GR", "LU", "NO", "DK", "EE", "LT", "BG", "HU", "SK")
+"""Countries that write numbers without a trunk zero, or often leave it out: a word must name those."""
+_NAMED_REACH, _NAMED_AFTER = 72, 40
+"""How far before a number the word for a phone may stand, and how far after it."""
+NAMED_SIZES = frozenset(range(9, 13))
 NINE: tuple[tuple[int, ...], ...] = ((3, 3, 3), (3, 2, 2, 2), (2, 3, 2, 2), (9,))
 _ASKED = re.compile(
     rb"(?:phone|t\xc3\xa9l|tel|mobil|m\xc3\xb3vil|movil|cell|gsm|fax|call|(?<!r)appel|llam)[^\x00\n]{0,16}\Z", re.I
@@ -32,7 +39,12 @@ _TYPES = (
     "fixed_line", "mobile", "toll_free", "premium_rate", "shared_cost", "personal_number", "voip", "pager", "uan",
     "voicemail",
 )  # fmt: skip
+_ANOTHER_FIELD = re.compile(
+    rb"[;|\t{}]|\"[ ]{0,2},|[,&][ \n]{0,4}[\"']?[A-Za-z_]{1,24}[\"']?[ ]?[=:]|[0-9][0-9 .\-]{3}[0-9]|(?<!\x01)\x00|\n[^\n]{0,64}\n"
+)
+_ANOTHER_LINE = re.compile(rb"[;|\t{}\x00\n]|\"[ ]{0,2},|[0-9][0-9 .\-]{3}[0-9]|[.!?] ")
 _MOST_PER_RUN = 64
+_MOST_NAMED_GROUPS = 6
 _NORTH_AMERICA = 1
 _ZERO = ord("0")
 _WORDS = (
@@ -44,7 +56,7 @@ _ANNOUNCED = re.compile(rb"[0-9](?:[ .\-()]{0,2}[0-9]){6,12}(?![0-9])")
 _DATE = re.compile(rb"(?:19|20)[0-9]{2}[-./][0-9]{2}[-./]|[0-9]{2}[-./][0-9]{2}[-./](?:19|20)[0-9]{2}")
 _SOCIAL_SECURITY = re.compile(rb"[0-9]{3}-[0-9]{2}-[0-9]{4}")
 _OTHER_NUMBER = re.compile(
-    rb"(?:commit|invoice|order|commande|pedido|ordine|auftrag|vorgang|pratica|expediente|facture|version|ref|r\xc3\xa9f|ticket"
+    rb"(?<![A-Za-z\x80-\xff])(?:commit|invoice|order|commande|pedido|ordine|auftrag|vorgang|pratica|expediente|facture|version|ref|r\xc3\xa9f|ticket"
     rb"|dossier|build|bon|lot|part|case|composant|hash|n\xc2\xb0|id|matricule)[\"'.:;=\xc2\xb0# ]{1,4}\Z",
     re.I,
 )
@@ -129,6 +141,7 @@ class Phones:
     def __init__(self, regions: Sequence[str] = DEFAULT_REGIONS) -> None:
         self._plans = NumberingPlans(regions)
         self._is_french = "FR" in regions
+        self._named_plan: re.Pattern[bytes] | None = None
         self._others = bool(self._plans.trunk_zero - {"FR"})
 
     def of_run(self, data: bytes, run: Run) -> Iterator[Candidate]:
@@ -178,6 +191,27 @@ class Phones:
         digits = place.digits
         region = next((region for region, plan in self._plans.without_trunk if plan.fullmatch(digits)), "")
         return _phone(start, place.end, digits, 0.75, region, rank=4) if region else None
+
+    def named(self, data: bytes, run: Run, words: Words) -> Candidate | None:
+        """Return a whole run that a word of its sentence, or the head of its column, says to be a phone's."""
+        groups, start, end = run.groups, run.start, run.end
+        if len(groups) > _MOST_NAMED_GROUPS or not _is_free(data, run):
+            return None
+        digits = data[start:end].translate(None, NOT_DIGITS)
+        if digits.count(digits[:1]) == len(digits) or _DATE.match(data, start) is not None:
+            return None
+        if not self._is_named_number(digits) or not _says_phone(data, words, start, end):
+            return None
+        bracket = data[start - 1 : start] == b"(" and b")" in data[start:end]
+        return _phone(start - bracket, end, digits, 0.75, rank=5)
+
+    def _is_named_number(self, digits: bytes) -> bool:
+        """Tell whether some country's plan takes digits as they are dialled within it."""
+        if digits[:1] == b"0":
+            return self._plans.national(digits) != ""
+        if self._named_plan is None:
+            self._named_plan = _plan(NAMED_REGIONS)
+        return self._named_plan.fullmatch(digits) is not None
 
     @staticmethod
     def is_asked(data: bytes, start: int) -> bool:
@@ -243,6 +277,29 @@ def _is_dialled(data: bytes, start: int) -> bool:
 def _continues(data: bytes, run: Run, first: int) -> bool:
     """Tell whether a group is tied to a word, or is what stands after a decimal point."""
     return bool(run.glued) if first == 0 else data[run.groups[first - 1][1] : run.groups[first][0]] == b"."
+
+
+def _is_free(data: bytes, run: Run) -> bool:
+    """Tell whether nothing is tied to a run: no word, no sign of a longer code."""
+    if run.glued or run.plus or data[run.start - 1] in b"_-./,:" and data[run.start - 2 : run.start - 1].isdigit():
+        return False
+    after = data[run.end : run.end + 2]
+    return not (after[:1].isalpha() or (after[:1] in b"-_/.,:%" and after[1:].isalnum()))
+
+
+def _says_phone(data: bytes, words: Words, start: int, end: int) -> bool:
+    """Tell whether a word for a phone heads the column of a number, or stands in its sentence, with nothing between
+    that the word may belong to as well: another field, another number.
+    """
+    heard = words.heard_around(PHONE, start, end, _NAMED_REACH)
+    if heard is None:
+        return False
+    before, after = heard
+    if before == start:
+        return True
+    if 0 <= before and _ANOTHER_FIELD.search(data, before - 1, start) is None:
+        return True
+    return 0 <= after <= end + _NAMED_AFTER and _ANOTHER_LINE.search(data, end, after - 1) is None
 
 
 def _is_whole(data: bytes, run: Run, first: int, last: int, digits: bytes) -> bool:

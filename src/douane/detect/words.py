@@ -91,6 +91,22 @@ class Words:
         # The head of another column is near the first row, and says nothing about this one.
         return max(CLOSE + 1 if cell == 0 else 0, min(before, after))
 
+    def heard_around(self, kind: str, start: int, end: int, reach: int) -> tuple[int, int] | None:
+        """Return where the keyword before a number and the one after it end, -1 for none, or None if none counts.
+
+        The first is the number's own start where the keyword heads its column.
+        """
+        if self.distance(kind, start, end, reach) < 0:
+            return None
+        columns = self._columns.get(kind)
+        cell = -1 if columns is None else columns.cell(start)
+        if cell >= 0:
+            return (start, -1) if cell else None
+        ends = self._heard[kind]
+        at = bisect_right(ends, start + 1)
+        before = ends[at - 1] if at and start - ends[at - 1] <= reach else -1
+        return before, ends[at] if at < len(ends) and ends[at] - end <= reach else -1
+
     def _is_below(self, heard: int, start: int) -> bool:
         """Tell whether a word may be the head of a table in which a number stands: on a line above, or on this."""
         return self._data.find(b"\n", heard - 1, start) >= 0 or self._data.find(b"(", heard, start) >= 0
