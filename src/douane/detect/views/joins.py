@@ -168,8 +168,9 @@ class MarkupView:
     shared: Shared = ()
     probes: tuple[Probe, ...] = (
         *(Probe(rb"[0-9A-Za-z@.]" + mark + rb"[0-9A-Za-z@.]") for mark in (rb"\*\*", b"__", b"~~")),
-        *(Probe(rb"[0-9@.] ?" + mark + rb" ?[0-9A-Za-z@.]") for mark in (rb"\*\*", b"__")),
-        *(Probe(rb"[0-9A-Za-z@.] ?" + mark + rb" ?[0-9@.]") for mark in (rb"\*\*", b"__")),
+        *(Probe(rb"[0-9@.] ?" + mark + rb" ?[0-9A-Za-z@.]") for mark in (rb"\*\*", b"__", b"~~")),
+        *(Probe(rb"[0-9A-Za-z@.] ?" + mark + rb" ?[0-9@.]") for mark in (rb"\*\*", b"__", b"~~")),
+        Probe(rb"[A-Za-z0-9]", heads=(rb"@`", rb"@\*")), Probe(rb"@[A-Za-z0-9]", heads=(rb"`", rb"\*")),
         Probe(
             rb" ?[0-9A-Za-z@.]",
             heads=tuple(f"<{slash}{name}>".encode() for name in _TAGS for slash in ("", "/")),
@@ -178,6 +179,7 @@ class MarkupView:
     closer: tuple[Probe, ...] = (
         Probe(rb"[0-9A-Za-z@.][`*][0-9A-Za-z@.]"),
         Probe(rb"[0-9@.] ?[`*] ?[0-9@.]"),
+        Probe(rb"[0-9][`*] [A-Z0-9]"), Probe(rb"[A-Z0-9] [`*][0-9]"),
         Probe(rb"[0-9A-Za-z]\\[.@\-_+*()][0-9A-Za-z]"),
     )  # fmt: skip
 
