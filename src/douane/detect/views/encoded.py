@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 from douane.detect.detector import Candidate
 from douane.detect.engine import Probe
 from douane.detect.views.extract import Back, Extract
-from douane.detect.views.stretches import widened
+from douane.detect.views.stretches import words_about
 from douane.detect.views.view import Shared
 
 SHORTEST = 14
@@ -55,8 +55,6 @@ _NUMBER = re.compile(
 )
 """Also one that is encoded once more."""
 _LONGEST_NUMBER = 40
-_WORDS_BEFORE, _WORDS_AFTER, _NEXT = 80, 48, 3
-_DIGIT = re.compile(rb"[0-9]")
 _TRIMMED = ((0, 0), (0, 1), (1, 0), (1, 1))
 """Words such as `de` beside a run look like a byte of it."""
 _BYTE_MARKS = re.compile(rb"0x|\\x")
@@ -238,9 +236,7 @@ def _among_words(name: str, data: bytes, text: bytes, back: Back, read: tuple[in
     start, end = read
     if data[start - 2 : start] in (b"0x", b"0X"):
         start -= 2
-    low, high = widened(data, start, end, _WORDS_BEFORE, _WORDS_AFTER)
-    if _DIGIT.search(data, max(low, start - _NEXT), start) or _DIGIT.search(data, end, min(high, end + _NEXT)):
-        return Extract(name, text, back, start, read)
+    low, high = words_about(data, start, end)
     before = data[low:start]
     return Extract(name, before + text + data[end:high], Amid(len(before), len(text), back), low, read)
 

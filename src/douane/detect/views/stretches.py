@@ -7,6 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from douane.detect.detector import LEAF_END
 
+_WORDS_BEFORE, _WORDS_AFTER, _NEXT = 80, 48, 3
+_DIGIT = re.compile(rb"[0-9]")
+
 
 def widened(data: bytes, start: int, end: int, before: int, after: int) -> tuple[int, int]:
     """Return a span with so many bytes before and after it, as far as its leaf goes."""
@@ -20,6 +23,14 @@ def widened(data: bytes, start: int, end: int, before: int, after: int) -> tuple
         high = stop
     while high > end and high < len(data) and 0x80 <= data[high] <= 0xBF:
         high -= 1
+    return low, high
+
+
+def words_about(data: bytes, start: int, end: int) -> tuple[int, int]:
+    """Return a number's span with the words that may say what it is; without any where other digits stand next to it."""
+    low, high = widened(data, start, end, _WORDS_BEFORE, _WORDS_AFTER)
+    if _DIGIT.search(data, max(low, start - _NEXT), start) or _DIGIT.search(data, end, min(high, end + _NEXT)):
+        return start, end
     return low, high
 
 
