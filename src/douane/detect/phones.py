@@ -24,7 +24,23 @@ FRENCH: tuple[tuple[int, ...], ...] = (
 )  # fmt: skip
 AMERICAN: tuple[tuple[int, ...], ...] = ((3, 3, 4),)
 PHONE = "PHONE"
-NAMED_REGIONS: tuple[str, ...] = ("US", "ES", "PT", "IT", "PL", "CZ", "GR", "LU", "NO", "DK", "EE", "LT", "BG", "HU", "SK")
+NAMED_REGIONS: tuple[str, ...] = (
+    "US",
+    "ES",
+    "PT",
+    "IT",
+    "PL",
+    "CZ",
+    "GR",
+    "LU",
+    "NO",
+    "DK",
+    "EE",
+    "LT",
+    "BG",
+    "HU",
+    "SK",
+)
 """Countries that write numbers without a trunk zero, or often leave it out: a word must name those."""
 _NAMED_REACH, _NAMED_AFTER = 72, 40
 """How far before a number the word for a phone may stand, and how far after it."""

@@ -50,9 +50,7 @@ _GOES_ON = re.compile(rb"[A-Za-z0-9+/=_%\-]")
 _SPACED_HEX = re.compile(
     rb"(?<![0-9A-Za-z])(?:(?:0x|\\x)?[0-9A-Fa-f]{2}[ :,\-]{1,2}){7,}(?:0x|\\x)?[0-9A-Fa-f]{2}(?![0-9A-Za-z])"
 )
-_NUMBER = re.compile(
-    rb"[+(]?[0-9](?:[ .\-/()]{0,2}[0-9AB]){8,26}|(?:%b){3,9}(?:[A-Za-z0-9+/]{2,3}={0,2})?" % OF_DIGITS
-)
+_NUMBER = re.compile(rb"[+(]?[0-9](?:[ .\-/()]{0,2}[0-9AB]){8,26}|(?:%b){3,9}(?:[A-Za-z0-9+/]{2,3}={0,2})?" % OF_DIGITS)
 """Also one that is encoded once more."""
 _LONGEST_NUMBER = 40
 _TRIMMED = ((0, 0), (0, 1), (1, 0), (1, 1))
@@ -120,9 +118,8 @@ class EncodedView:
             run = _whole(data, start, end)
             done = run.lines[-1][1]
             made = list(_of_run(data, run))
-            if not made and len(run.lines) > 1:  # what follows may be the text's next line, and none of the run's
-                done = run.lines[0][1]
-                made = list(_of_run(data, Run(run.lines[:1])))
+            if not made and len(run.lines) > 1:  # the last may be the text's next line, and none of the run's
+                made = list(_of_run(data, Run(run.lines[:-1])))
             yield from made
 
 

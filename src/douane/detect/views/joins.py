@@ -85,8 +85,8 @@ def _trimmed(data: bytes, start: int, end: int, gap: int) -> Iterator[tuple[int,
     step = gap + 1
     if end - start < _FEWEST_SIGNS * step or not data[start:end].isascii():
         return
-    after = start + step if _LONE_FIRST.match(data[start : end : step]) is not None else start
-    before = end - step if _LONE_LAST.search(data[start : end : step]) is not None else end
+    after = start + step if _LONE_FIRST.match(data[start:end:step]) is not None else start
+    before = end - step if _LONE_LAST.search(data[start:end:step]) is not None else end
     if after != start:
         yield after, end
     if before != end:
@@ -198,7 +198,8 @@ class MarkupView:
         *(Probe(rb"[0-9A-Za-z@.]" + mark + rb"[0-9A-Za-z@.]") for mark in (rb"\*\*", b"__", b"~~")),
         *(Probe(rb"[0-9@.] ?" + mark + rb" ?[0-9A-Za-z@.]") for mark in (rb"\*\*", b"__", b"~~")),
         *(Probe(rb"[0-9A-Za-z@.] ?" + mark + rb" ?[0-9@.]") for mark in (rb"\*\*", b"__", b"~~")),
-        Probe(rb"[A-Za-z0-9]", heads=(rb"@`", rb"@\*")), Probe(rb"@[A-Za-z0-9]", heads=(rb"`", rb"\*")),
+        Probe(rb"[A-Za-z0-9]", heads=(rb"@`", rb"@\*")),
+        Probe(rb"@[A-Za-z0-9]", heads=(rb"`", rb"\*")),
         Probe(
             rb" ?[0-9A-Za-z@.]",
             heads=tuple(f"<{slash}{name}>".encode() for name in _TAGS for slash in ("", "/")),
@@ -207,7 +208,7 @@ class MarkupView:
     closer: tuple[Probe, ...] = (
         Probe(rb"[0-9A-Za-z@.][`*][0-9A-Za-z@.]"),
         Probe(rb"[0-9@.] ?[`*] ?[0-9@.]"),
-        Probe(rb"[0-9][`*] [A-Z0-9]"), Probe(rb"[A-Z0-9] [`*][0-9]"),
+        Probe(rb"[0-9][`*] [A-Z0-9]"), Probe(rb"[A-Z0-9] [`*][0-9]"), Probe(rb"[0-9] [`*][A-Z]{4}[`*] [0-9]"),
         Probe(rb"[0-9A-Za-z]\\[.@\-_+*()][0-9A-Za-z]"),
     )  # fmt: skip
 

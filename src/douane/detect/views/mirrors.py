@@ -61,10 +61,13 @@ _SEP = rb"(?:" + SEPARATOR + rb")"
 _LEET_RUN = re.compile(
     rb"(?<![A-Za-z0-9])\+?\(?[0-9OolI|](?:"
     + _SEP
-    + rb"{0,2}+[()]?(?:2"
+    + rb"{0,2}+(?:[()]"
     + _SEP
-    + rb"?[ABab]|[0-9OolI|])){8,40}(?![A-Za-z0-9])"
+    + rb"?)?(?:2"
+    + _SEP
+    + rb"?[ABab]|[0-9OolI|])){8,40}(?<! [OolI|])(?![A-Za-z0-9])"
 )
+"""A word of one letter at its end is none of its digits."""
 _ACCOUNT = re.compile(
     rb"(?<![A-Za-z0-9])[A-Z]{2}(?:" + _SEP + rb"?[0-9OolIi|]){2}(?:" + _SEP + rb"?[A-Za-z0-9|]){11,30}(?![A-Za-z0-9])"
 )

@@ -148,7 +148,10 @@ class Spoken:
         plus = [*_PLUS, *(word for row in rows for word in row.plus)]
         self._times = {word: 2 for word in _spelt(double)} | {word: 3 for word in _spelt(triple)}
         self._values = {
-            spelt: value for words in (units, _TEENS, _TENS) for word, value in words.items() for spelt in _spelt((word,))
+            spelt: value
+            for words in (units, _TEENS, _TENS)
+            for word, value in words.items()
+            for spelt in _spelt((word,))
         }
         small = _any_of((*_TEENS, *units))
         below = rb"(?:(?P<tens>%b)(?:[ \-](?:et[ \-])?(?P<more>%b))?|(?P<small>%b))" % (_any_of(_TENS), small, small)

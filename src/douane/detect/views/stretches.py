@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from douane.detect.detector import LEAF_END
 
-_WORDS_BEFORE, _WORDS_AFTER, _NEXT = 80, 48, 3
-_DIGIT = re.compile(rb"[0-9]")
+_WORDS_BEFORE, _WORDS_AFTER = 80, 48
+_NO_DIGITS = bytes(sorted(set(range(256)) - set(b"0123456789")))
 
 
 def widened(data: bytes, start: int, end: int, before: int, after: int) -> tuple[int, int]:
@@ -27,11 +27,11 @@ def widened(data: bytes, start: int, end: int, before: int, after: int) -> tuple
 
 
 def words_about(data: bytes, start: int, end: int) -> tuple[int, int]:
-    """Return a number's span with the words that may say what it is; without any where other digits stand next to it."""
+    """Return a number's span with the words that may say what it is: no other digit, and so no other number."""
     low, high = widened(data, start, end, _WORDS_BEFORE, _WORDS_AFTER)
-    if _DIGIT.search(data, max(low, start - _NEXT), start) or _DIGIT.search(data, end, min(high, end + _NEXT)):
-        return start, end
-    return low, high
+    before = data[low:start]
+    low = start - len(before) + len(before.rstrip(_NO_DIGITS))
+    return low, high - len(data[end:high].lstrip(_NO_DIGITS))
 
 
 def merged(spans: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
