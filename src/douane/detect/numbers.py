@@ -123,7 +123,7 @@ class NumberDetector:
         phone_named = scan.words.heard(PHONE)
         for start, end in spans(data, ends[0]):
             digits = data[start:end]
-            if phone_named and end - start <= _LONGEST_NAMED:
+            if phone_named and end - start <= _LONGEST_NAMED and digits[0] != _ZERO:
                 named = self._named_phone(scan, start, end, work)
                 if named is not None:
                     yield named
@@ -156,10 +156,12 @@ class NumberDetector:
 
     def _named_phone(self, scan: Scan, start: int, end: int, work: Work) -> Candidate | None:
         """Return a run as the phone that a word says it to be."""
-        run = run_of(scan.data, start, end)
-        if sum(run.sizes) not in NAMED_SIZES or work.spent("judged", 1):
+        data = scan.data
+        if len(data[start:end].translate(None, NOT_DIGITS)) not in NAMED_SIZES or data[start - 1] == _PLUS:
             return None
-        return self._phones.named(scan.data, run, scan.words)
+        if work.spent("named", 1):
+            return None
+        return self._phones.named(data, start, end, scan.words)
 
     def _shapes_heard(self, words: Words) -> Mapping[tuple[int, ...], Shape]:
         """Return the shapes of what may count: not those of numbers alone that need a keyword which is not there."""

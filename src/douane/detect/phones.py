@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, SUPPORTED_REGIONS, PhoneMetadata
 
 from douane.detect.detector import Candidate
-from douane.detect.digits import NOT_DIGITS, Place, Run, even_gaps, is_apart
+from douane.detect.digits import NOT_DIGITS, Place, Run, even_gaps, is_apart, run_of
 from douane.detect.engine import Probe
 from douane.detect.words import Words
 
@@ -42,7 +42,7 @@ NAMED_REGIONS: tuple[str, ...] = (
     "SK",
 )
 """Countries that write numbers without a trunk zero, or often leave it out: a word must name those."""
-_NAMED_REACH, _NAMED_AFTER = 72, 40
+NAMED_REACH, _NAMED_AFTER = 72, 40
 """How far before a number the word for a phone may stand, and how far after it."""
 NAMED_SIZES = frozenset(range(9, 13))
 NINE: tuple[tuple[int, ...], ...] = ((3, 3, 3), (3, 2, 2, 2), (2, 3, 2, 2), (9,))
@@ -58,6 +58,7 @@ _TYPES = (
 _ANOTHER_FIELD = re.compile(
     rb"[;|\t{}]|\"[ ]{0,2},|[,&][ \n]{0,4}[\"']?[A-Za-z_]{1,24}[\"']?[ ]?[=:]|[0-9][0-9 .\-]{3}[0-9]|(?<!\x01)\x00|\n[^\n]{0,64}\n"
 )
+_QUOTES, _DELIMITERS = b" \"'", frozenset((b";", b",", b"|", b"\t"))
 _ANOTHER_LINE = re.compile(rb"[;|\t{}\x00\n]|\"[ ]{0,2},|[0-9][0-9 .\-]{3}[0-9]|[.!?] ")
 _MOST_PER_RUN = 64
 _MOST_NAMED_GROUPS = 6
@@ -208,23 +209,21 @@ class Phones:
         region = next((region for region, plan in self._plans.without_trunk if plan.fullmatch(digits)), "")
         return _phone(start, place.end, digits, 0.75, region, rank=4) if region else None
 
-    def named(self, data: bytes, run: Run, words: Words) -> Candidate | None:
+    def named(self, data: bytes, start: int, end: int, words: Words) -> Candidate | None:
         """Return a whole run that a word of its sentence, or the head of its column, says to be a phone's."""
-        groups, start, end = run.groups, run.start, run.end
-        if len(groups) > _MOST_NAMED_GROUPS or not _is_free(data, run):
+        if not _says_phone(data, words, start, end):
             return None
         digits = data[start:end].translate(None, NOT_DIGITS)
-        if digits.count(digits[:1]) == len(digits) or _DATE.match(data, start) is not None:
+        if digits.count(digits[:1]) == len(digits) or not self._is_named_number(digits):
             return None
-        if not self._is_named_number(digits) or not _says_phone(data, words, start, end):
+        run = run_of(data, start, end)
+        if len(run.groups) > _MOST_NAMED_GROUPS or not _is_free(data, run) or _DATE.match(data, start) is not None:
             return None
         bracket = data[start - 1 : start] == b"(" and b")" in data[start:end]
         return _phone(start - bracket, end, digits, 0.75, rank=5)
 
     def _is_named_number(self, digits: bytes) -> bool:
-        """Tell whether some country's plan takes digits as they are dialled within it."""
-        if digits[:1] == b"0":
-            return self._plans.national(digits) != ""
+        """Tell whether the plan of some country without a trunk zero takes digits."""
         if self._named_plan is None:
             self._named_plan = _plan(NAMED_REGIONS)
         return self._named_plan.fullmatch(digits) is not None
@@ -307,15 +306,19 @@ def _says_phone(data: bytes, words: Words, start: int, end: int) -> bool:
     """Tell whether a word for a phone heads the column of a number, or stands in its sentence, with nothing between
     that the word may belong to as well: another field, another number.
     """
-    heard = words.heard_around(PHONE, start, end, _NAMED_REACH)
-    if heard is None:
+    if (
+        data[max(0, start - 2) : start].strip(_QUOTES)[-1:] in _DELIMITERS
+        or data[end : end + 2].strip(_QUOTES)[:1] in _DELIMITERS
+    ):
+        cell = words.heads(PHONE, start)
+        if cell >= 0:
+            return cell > 0
+    before, after = words.about(PHONE, start, end)
+    if 0 <= before >= start - NAMED_REACH and _ANOTHER_FIELD.search(data, before - 1, start) is None:
+        return words.denied(start) <= before
+    if not 0 <= after <= end + _NAMED_AFTER or _ANOTHER_LINE.search(data, end, after - 1) is not None:
         return False
-    before, after = heard
-    if before == start:
-        return True
-    if 0 <= before and _ANOTHER_FIELD.search(data, before - 1, start) is None:
-        return True
-    return 0 <= after <= end + _NAMED_AFTER and _ANOTHER_LINE.search(data, end, after - 1) is None
+    return words.denied(start) < 0
 
 
 def _is_whole(data: bytes, run: Run, first: int, last: int, digits: bytes) -> bool:

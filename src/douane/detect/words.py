@@ -91,21 +91,18 @@ class Words:
         # The head of another column is near the first row, and says nothing about this one.
         return max(CLOSE + 1 if cell == 0 else 0, min(before, after))
 
-    def heard_around(self, kind: str, start: int, end: int, reach: int) -> tuple[int, int] | None:
-        """Return where the keyword before a number and the one after it end, -1 for none, or None if none counts.
-
-        The first is the number's own start where the keyword heads its column.
-        """
-        if self.distance(kind, start, end, reach) < 0:
-            return None
-        columns = self._columns.get(kind)
-        cell = -1 if columns is None else columns.cell(start)
-        if cell >= 0:
-            return (start, -1) if cell else None
-        ends = self._heard[kind]
+    def about(self, kind: str, start: int, end: int) -> tuple[int, int]:
+        """Return where the keyword before a number and the one after it end, -1 where there is none."""
+        ends = self._ends[self._slots[kind]]
         at = bisect_right(ends, start + 1)
-        before = ends[at - 1] if at and start - ends[at - 1] <= reach else -1
-        return before, ends[at] if at < len(ends) and ends[at] - end <= reach else -1
+        return (ends[at - 1] if at else -1), (ends[at] if at < len(ends) else -1)
+
+    def heads(self, kind: str, start: int) -> int:
+        """Return 1 if a keyword of a type heads the column of a number, 0 if it heads another one of its table, or -1."""
+        columns = self._columns.get(kind)
+        if columns is None:
+            columns = self._columns[kind] = Columns(self._data, self._ends[self._slots[kind]])
+        return min(columns.cell(start), 1)
 
     def _is_below(self, heard: int, start: int) -> bool:
         """Tell whether a word may be the head of a table in which a number stands: on a line above, or on this."""
