@@ -56,20 +56,23 @@ _TYPES = (
     "voicemail",
 )  # fmt: skip
 _ANOTHER_FIELD = re.compile(
-    rb"[;|\t{}]|\"[ ]{0,2},|[,&][ \n]{0,4}[\"']?[A-Za-z_]{1,24}[\"']?[ ]?[=:]|[0-9][0-9 .\-]{3}[0-9]|(?<!\x01)\x00|\n[^\n]{0,64}\n"
+    rb"[;|\t{}]|\"[ ]{0,2},|[,&][ \n]{0,4}[\"']?[A-Za-z_]{1,24}[\"']?[ ]?[=:]|[0-9][0-9 .\-]{3}[0-9]"
+    rb"|(?<!\x01)\x00|\n[^\n]{0,64}\n"
 )
 _QUOTES, _DELIMITERS = b" \"'", frozenset((b";", b",", b"|", b"\t"))
 _ANOTHER_LINE = re.compile(rb"[;|\t{}\x00\n]|\"[ ]{0,2},|[0-9][0-9 .\-]{3}[0-9]|[.!?] ")
 _MOST_PER_RUN = 64
 _MOST_NAMED_GROUPS = 6
 _NORTH_AMERICA = 1
-_ZERO = ord("0")
+_ZERO, _PLUS = ord("0"), ord("+")
 _WORDS = (
     rb"(?:(?:tele|t\xc3\xa9l\xc3\xa9)?phone|handy|portable|desk|office|answering|call me|"
     rb"t\xc3\xa9l|tel|mobile?|m\xc3\xb3vil|cell|gsm|fax)"
     rb"(?: (?:is|est|ist|es|number|num\xc3\xa9ro|no|n\xc2\xb0|at|on))?"
 )
 _ANNOUNCED = re.compile(rb"[0-9](?:[ .\-()]{0,2}[0-9]){6,12}(?![0-9])")
+_MORE_PAIRS = re.compile(rb"[ \-][0-9A-Fa-f]{2}[ \-][0-9A-Fa-f]{2}(?![0-9A-Za-z])")
+"""Six pairs of digits, and more to come: bytes, not a number."""
 _DATE = re.compile(rb"(?:19|20)[0-9]{2}[-./][0-9]{2}[-./]|[0-9]{2}[-./][0-9]{2}[-./](?:19|20)[0-9]{2}")
 _SOCIAL_SECURITY = re.compile(rb"[0-9]{3}-[0-9]{2}-[0-9]{4}")
 _OTHER_NUMBER = re.compile(
@@ -277,11 +280,12 @@ class AskedPhoneDetector:
     def find(self, data: bytes, ends: Sequence[list[int]]) -> Iterator[Candidate]:
         for end in ends[0]:
             found = _ANNOUNCED.match(data, end - 1)
-            if found is None or _DATE.match(found[0]) is not None:
+            if found is None or _DATE.match(found[0]) is not None or _MORE_PAIRS.match(data, found.end()) is not None:
                 continue
             digits = found[0].translate(None, NOT_DIGITS)
             if 7 <= len(digits) <= 12:
-                yield _phone(end - 1, found.end(), digits, 0.6, rank=1)
+                start = end - 1 - (data[end - 2] == _PLUS)
+                yield _phone(start, found.end(), digits, 0.6, rank=1)
 
 
 def _is_dialled(data: bytes, start: int) -> bool:
@@ -296,7 +300,7 @@ def _continues(data: bytes, run: Run, first: int) -> bool:
 
 def _is_free(data: bytes, run: Run) -> bool:
     """Tell whether nothing is tied to a run: no word, no sign of a longer code."""
-    if run.glued or run.plus or data[run.start - 1] in b"_-./,:" and data[run.start - 2 : run.start - 1].isdigit():
+    if run.glued or run.plus or (data[run.start - 1] in b"_-./,:" and data[run.start - 2 : run.start - 1].isdigit()):
         return False
     after = data[run.end : run.end + 2]
     return not (after[:1].isalpha() or (after[:1] in b"-_/.,:%" and after[1:].isalnum()))
@@ -313,7 +317,7 @@ def _says_phone(data: bytes, words: Words, start: int, end: int) -> bool:
         cell = words.heads(PHONE, start)
         if cell >= 0:
             return cell > 0
-    before, after = words.about(PHONE, start, end)
+    before, after = words.about(PHONE, start)
     if 0 <= before >= start - NAMED_REACH and _ANOTHER_FIELD.search(data, before - 1, start) is None:
         return words.denied(start) <= before
     if not 0 <= after <= end + _NAMED_AFTER or _ANOTHER_LINE.search(data, end, after - 1) is not None:

@@ -91,14 +91,14 @@ class Words:
         # The head of another column is near the first row, and says nothing about this one.
         return max(CLOSE + 1 if cell == 0 else 0, min(before, after))
 
-    def about(self, kind: str, start: int, end: int) -> tuple[int, int]:
+    def about(self, kind: str, start: int) -> tuple[int, int]:
         """Return where the keyword before a number and the one after it end, -1 where there is none."""
         ends = self._ends[self._slots[kind]]
         at = bisect_right(ends, start + 1)
         return (ends[at - 1] if at else -1), (ends[at] if at < len(ends) else -1)
 
     def heads(self, kind: str, start: int) -> int:
-        """Return 1 if a keyword of a type heads the column of a number, 0 if it heads another one of its table, or -1."""
+        """Return 1 where a keyword heads the column of a number, 0 for another column of its table, or -1."""
         columns = self._columns.get(kind)
         if columns is None:
             columns = self._columns[kind] = Columns(self._data, self._ends[self._slots[kind]])

@@ -41,11 +41,12 @@ _CARD_GROUPS = re.compile(
 )
 _LETTER = ord("a")
 _TOP_DOMAINS = (
-    "com org net eu io info edu gov biz app dev fr de es it be ch lu nl pt at uk ie ca us pl se dk no fi cz sk hu ro bg gr hr si"
-    " lt lv ee is mt cy li mc ad sm ua tr rs in jp cn br mx ar cl ru za au nz il kr sg co tv me ai int coop mobi name pro"
-    " museum online site shop store tech technology cloud agency email group club xyz paris bzh berlin koeln hamburg wien nyc"
-    " london swiss cat bank legal law health care systems solutions services company consulting digital media news world"
-    " life work jobs academy software network design studio expert photography gmbh asia"
+    "com org net eu io info edu gov biz app dev fr de es it be ch lu nl pt at uk ie ca us pl se dk no fi cz sk hu"
+    " ro bg gr hr si lt lv ee is mt cy li mc ad sm ua tr rs in jp cn br mx ar cl ru za au nz il kr sg co tv me ai"
+    " int coop mobi name pro museum online site shop store tech technology cloud agency email group club xyz paris"
+    " bzh berlin koeln hamburg wien nyc london swiss cat bank legal law health care systems solutions services"
+    " company consulting digital media news world life work jobs academy software network design studio expert"
+    " photography gmbh asia"
 )
 _DOMAIN_FIRST = re.compile(
     rb"(?:%b)\.[A-Za-z0-9\-]{2,}" % "|".join(domain[::-1] for domain in _TOP_DOMAINS.split()).encode()
@@ -100,10 +101,11 @@ _TURNED_PHONE = re.compile(
 )
 _PHONE_LENGTHS = range(9, 13)
 _NAMES = tuple(word.encode() for word in (
-    "tél", "tel", "phone", "mobil", "móvil", "movil", "handy", "cell", "gsm", "rufnummer", "portable", "numéro", "numero",
-    "número", "number", "call", "appel", "cart", "card", "kart", "tarjeta", "visa", " cb", " nir", "sécu", "secu", "envers",
-    "reverse", "backward",
+    "tél", "tel", "phone", "mobil", "móvil", "movil", "handy", "cell", "gsm", "rufnummer", "portable", "numéro",
+    "numero", "número", "number", "call", "appel", "cart", "card", "kart", "tarjeta", "visa", " cb", " nir", "sécu",
+    "secu", "envers", "reverse", "backward",
 ))  # fmt: skip
+"""What a number that is turned round may be called."""
 _ANNOUNCED_REACH = 64
 _ENDS_WORDS = frozenset(b"0123456789\x00\n")
 _NO_DIGITS = bytes(sorted(set(range(256)) - _ENDS_WORDS))
@@ -255,7 +257,7 @@ def _is_announced(data: bytes, start: int) -> bool:
     if words.swapcase() == words:
         return False
     said = b" %b" % words.lower()
-    return any([name in said for name in _NAMES])
+    return any(map(said.__contains__, _NAMES))
 
 
 class Rot13View:

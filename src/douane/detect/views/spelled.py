@@ -91,7 +91,7 @@ _NINETEEN = 19
 
 
 def _any_of(words: Iterable[str]) -> bytes:
-    longest_first = sorted((word.encode() for word in words), key=len, reverse=True)
+    longest_first = sorted(_spelt(words), key=len, reverse=True)
     return b"|".join(re.escape(word).replace(rb"\-", rb"[ \-]") for word in longest_first)
 
 
@@ -146,7 +146,7 @@ class Spoken:
         double = [*_DOUBLE, *(word for row in rows for word in row.double)]
         triple = [*_TRIPLE, *(word for row in rows for word in row.triple)]
         plus = [*_PLUS, *(word for row in rows for word in row.plus)]
-        self._times = {word: 2 for word in _spelt(double)} | {word: 3 for word in _spelt(triple)}
+        self._times = dict.fromkeys(_spelt(double), 2) | dict.fromkeys(_spelt(triple), 3)
         self._values = {
             spelt: value
             for words in (units, _TEENS, _TENS)
