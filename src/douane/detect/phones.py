@@ -60,6 +60,7 @@ _ANOTHER_FIELD = re.compile(
     rb"|(?<!\x01)\x00|\n[^\n]{0,64}\n"
 )
 _QUOTES, _DELIMITERS = b" \"'", frozenset((b";", b",", b"|", b"\t"))
+_DELIMITED = re.compile(rb"[ \"']{0,2}[;,|\t]")
 _ANOTHER_LINE = re.compile(rb"[;|\t{}\x00\n]|\"[ ]{0,2},|[0-9][0-9 .\-]{3}[0-9]|[.!?] ")
 _MOST_PER_RUN = 64
 _MOST_NAMED_GROUPS = 6
@@ -310,15 +311,15 @@ def _says_phone(data: bytes, words: Words, start: int, end: int) -> bool:
     """Tell whether a word for a phone heads the column of a number, or stands in its sentence, with nothing between
     that the word may belong to as well: another field, another number.
     """
-    if (
-        data[max(0, start - 2) : start].strip(_QUOTES)[-1:] in _DELIMITERS
-        or data[end : end + 2].strip(_QUOTES)[:1] in _DELIMITERS
-    ):
+    before, after = words.about(PHONE, start)
+    near = 0 <= before >= start - NAMED_REACH
+    if not near and not 0 <= after <= end + _NAMED_AFTER and before < 0:
+        return False
+    if _DELIMITED.match(data, end) is not None or data[max(0, start - 2) : start].strip(_QUOTES)[-1:] in _DELIMITERS:
         cell = words.heads(PHONE, start)
         if cell >= 0:
             return cell > 0
-    before, after = words.about(PHONE, start)
-    if 0 <= before >= start - NAMED_REACH and _ANOTHER_FIELD.search(data, before - 1, start) is None:
+    if near and _ANOTHER_FIELD.search(data, before - 1, start) is None:
         return words.denied(start) <= before
     if not 0 <= after <= end + _NAMED_AFTER or _ANOTHER_LINE.search(data, end, after - 1) is not None:
         return False

@@ -217,14 +217,14 @@ def _could_be_turned_number(data: bytes, start: int, signs: bytes, digits: bytes
     """Tell whether digits, read from right to left, are more than the next order number: one in ten is a phone."""
     if len(digits) == _NIR_DIGITS and digits[:1] in b"12":
         return 1 <= int(digits[3:5]) <= _MONTHS and has_nir_key(digits)
-    announced = _is_announced(data, start)
-    if not announced and len(digits) == len(signs):
-        return False
     if _CARD.fullmatch(digits) is not None or _SHORT_CARD.fullmatch(digits) is not None:
-        return passes_luhn(digits) and (announced or _CARD_GROUPS.fullmatch(signs) is not None)
-    if taken.holds(start, start + len(signs)) or _DATE.match(signs) is not None:
+        return passes_luhn(digits) and (_CARD_GROUPS.fullmatch(signs) is not None or _is_announced(data, start))
+    of_phone, bare = len(digits) in _PHONE_LENGTHS, len(digits) == len(signs)
+    if (bare and not of_phone) or taken.holds(start, start + len(signs)) or _DATE.match(signs) is not None:
         return False
-    return _TURNED_PHONE.fullmatch(signs) is not None or (announced and len(digits) in _PHONE_LENGTHS)
+    if not bare and _TURNED_PHONE.fullmatch(signs) is not None:
+        return True
+    return of_phone and _is_announced(data, start)
 
 
 def _could_be_bare_card(data: bytes, start: int, end: int, digits: bytes) -> bool:
