@@ -1,6 +1,7 @@
 """What hides at the end of a text, next to what is plain, or among ordinary words is told whole, and nothing else is."""
 
 import random
+from base64 import b64encode
 
 import pytest
 from numbers_made import a_nir
@@ -153,3 +154,112 @@ def test_telephone_numbers_in_words_by_pairs_are_read_with_any_sign_between(scan
         ):
             shown = between.join(pairs)
             assert told(scanner, f"au {shown} ce soir", "PHONE") == [shown]
+
+
+NAMING = (
+    "The phone number changed on Monday and is now {}", "They keep asking for a telephone, though I gave {} at the desk",
+    "{} is my new mobile number.", '{{"telefono": "{}"}}', "Die Telefonnummer lautet seit heute {} laut Akte",
+    "El móvil de la señora desde hoy es {} según ella", "Il cellulare da oggi è {} come detto", "O meu telemóvel é {} agora",
+    "Le portable de la cliente est {} depuis lundi", "name;phone;city\nJones;{};Leeds\n", "telefoon: {}",
+)  # fmt: skip
+COUNTRIES = ("2127368794", "415 626 4900", "612345678", "912 345 678", "3471234567", "621 123 456", "601 234 567")
+
+
+@pytest.mark.parametrize("number", COUNTRIES)
+def test_a_word_of_its_sentence_names_a_number_of_any_common_country(scanner, number):
+    for frame in NAMING:
+        assert told(scanner, frame.format(number), "PHONE") == [number], frame
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "He left 4156264900 on a note", "phone orders: the order 4156264900 is late", "phone;city;amount\n;Ulm;4156264900\n",
+        '{"phone": "", "stock": 4156264900}', "The phone rang.\nThen\nnothing\nbut 4156264900", "phone built 4156264900_a",
+    ],
+)  # fmt: skip
+def test_ten_digits_that_no_word_names_are_no_phone(scanner, text):
+    assert told(scanner, text, "PHONE") == []
+
+
+def test_a_word_that_ends_in_a_word_for_another_number_denies_nothing(scanner):
+    assert told(scanner, "her answer only said 07911182211", "PHONE") == ["07911182211"]
+
+
+DIGITS = {
+    "de": "null eins zwei drei vier fünf sechs sieben acht neun", "es": "cero uno dos tres cuatro cinco seis siete ocho nueve",
+    "it": "zero uno due tre quattro cinque sei sette otto nove", "nl": "nul een twee drie vier vijf zes zeven acht negen",
+    "pt": "zero um dois três quatro cinco seis sete oito nove",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("language", DIGITS)
+def test_digits_are_read_in_words_of_each_language(scanner, language):
+    draw = random.Random(language)
+    words = DIGITS[language].split()
+    for _ in range(10):
+        bank = account(draw, "DE")
+        for kind, number in (("CARD", card(draw)), ("IBAN", bank), ("PHONE", "+4930" + digits(draw, 8))):
+            shown = " ".join(words[int(sign)] if sign.isdigit() else sign for sign in number).replace("D E", "DE")
+            for said in (shown, shown.upper()):
+                assert told(scanner, f"- {said}.", kind) == [said]
+
+
+def test_doubled_digits_and_a_spoken_plus_count_in_other_languages(scanner):
+    for said in (
+        "plus vier neun drei null doppel zwei drei vier fünf sechs sieben acht",
+        "más tres cuatro seis uno dos doble tres cuatro cinco seis siete",
+    ):
+        assert told(scanner, f"- {said}.", "PHONE") == [said]
+
+
+@pytest.mark.parametrize("gap", [" ", ".", "-", "\n"])
+def test_words_of_one_letter_beside_spaced_signs_are_none_of_them(scanner, gap):
+    draw = random.Random(gap)
+    for before, after in ((f"a{gap}", f"{gap}y"), ("es ", f"{gap}e"), (f"I{gap}", "")):
+        for kind, number in (
+            ("CARD", card(draw)), ("IBAN", account(draw, "BE")), ("NIR", a_nir(draw)), ("PHONE", "+33612345678"),
+        ):  # fmt: skip
+            shown = gap.join(number)
+            assert shown in told(scanner, f"{before}{shown}{after}", kind)
+
+
+@pytest.mark.parametrize("mark", ["`{}`", "*{}*", "**{}**", "__{}__", "~~{}~~", "<b>{}</b>"])
+def test_marks_about_a_part_leave_the_value_whole(scanner, mark):
+    for kind, shown in (
+        ("EMAIL", f"h.mercer@{mark.format('mercer.com')}"), ("PHONE", f"{mark.format('+34')} 612 400 872"),
+        ("PHONE", f"+33 1 45 47 {mark.format('51')} 48"), ("CARD", f"4111 {mark.format('1111')} 1111 1111"),
+    ):  # fmt: skip
+        for text in ENDS:
+            spans = told(scanner, text.format(shown), kind)
+            assert len(spans) == 1
+            assert len(spans[0]) >= len(shown) - 4, (spans, shown)
+
+
+@pytest.mark.parametrize("write", [
+    lambda plain: b64encode(plain).decode(), lambda plain: b64encode(plain).decode().rstrip("="),
+    lambda plain: b64encode(b64encode(plain)).decode(), lambda plain: plain.hex(), lambda plain: plain.hex().upper(),
+    lambda plain: plain.hex(" "), lambda plain: "0x" + plain.hex(),
+])  # fmt: skip
+def test_an_encoded_number_is_named_by_the_words_beside_it(scanner, write):
+    for plain in (b"612345678", b"2127368794", b"347 1234567", b"+33320783702"):
+        shown = write(plain)
+        spans = told(scanner, f"mi móvil es {shown} y ya", "PHONE")
+        assert len(spans) == 1
+        assert len(spans[0]) >= 0.6 * len(shown)
+    shown = write(b"379129325541449")
+    assert len(told(scanner, f"garde le n° de carte {shown} tel quel", "CARD")) == 1
+    assert told(scanner, f"garde le n° de carte {shown} tel quel", "NIR") == []
+
+
+def test_the_next_line_of_a_text_is_no_part_of_an_encoded_run(scanner):
+    shown = b64encode(b"marie-odile.leguen42@exemple.fr").decode()
+    assert len(shown.rstrip("=")) >= 40
+    for after in ("Merci", "- next", "a b"):
+        assert "EMAIL" in {f.type for f in scanner.scan(f"{shown.rstrip('=')}\n{after}").findings}
+
+
+def test_a_turned_number_is_named_from_further_off_and_after_a_comma(scanner):
+    assert told(scanner, "My old mobile number is gone, take 4978637212 now", "PHONE") == ["4978637212"]
+    assert told(scanner, "reach her at 7126-626 )514(", "PHONE") == ["7126-626 )514("]
+    assert told(scanner, "for tomorrow morning, 1111111111111114 will do", "CARD") == ["1111111111111114"]

@@ -346,7 +346,7 @@ def test_every_row_decodes_and_is_of_a_type_that_has_keywords():
     table = detector_rules()["identifiers"]
     rows = identifier_rows(table)
     assert {row.type for row in rows} <= set(FINDING_TYPES)
-    assert {row.type for row in rows} | {"CARD"} == set(table["keyword"])
+    assert {row.type for row in rows} | {"CARD", "PHONE"} == set(table["keyword"])
     assert all(row["source"] for row in table["identifier"])
     assert "siren*" in word_rows(table).keywords["SIREN"]
 

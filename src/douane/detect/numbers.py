@@ -16,7 +16,7 @@ from douane.detect.detector import Candidate
 from douane.detect.digits import NOT_DIGITS, RUN_PROBE, Place, Run, Shapes, Tie, run_of, spans, tie_of
 from douane.detect.engine import Probe
 from douane.detect.identifiers import Crowd, DigitNumber, Scan
-from douane.detect.phones import AMERICAN, FRENCH, NINE, Phones
+from douane.detect.phones import AMERICAN, FRENCH, NAMED_SIZES, NINE, PHONE, Phones
 from douane.detect.rules import Rules
 from douane.detect.words import Vocabulary, Words, keyword_probe
 from douane.detect.work import Work
@@ -28,6 +28,8 @@ _PADDED: Final = b"000"
 """No telephone number begins so, neither one with a trunk zero nor an international one."""
 _MOST_GATHERED: Final = 512
 _MOST_REMEMBERED: Final = 64
+_LONGEST_NAMED: Final = 20
+"""A phone number of twelve digits and the signs between its groups."""
 _MANY_GROUPS: Final = 48
 """In a run of so many groups it is quicker to look for each shape than to follow the groups."""
 Judge: TypeAlias = Callable[[Scan, Place], Candidate | None]
@@ -88,7 +90,7 @@ class NumberDetector:
     def __init__(self, rules: Rules, regions: Sequence[str]) -> None:
         self._phones = phones = Phones(regions)
         numbers = [DigitNumber(row) for row in rules.identifiers if row.digits]
-        types = list(dict.fromkeys((CARD, *(number.row.type for number in numbers))))
+        types = list(dict.fromkeys((CARD, PHONE, *(number.row.type for number in numbers))))
         self._slots = {kind: 1 + slot for slot, kind in enumerate(types)}
         self.probes: tuple[Probe, ...] = (RUN_PROBE, *(keyword_probe(rules.words.keywords[kind]) for kind in types))
         self._vocabulary = Vocabulary(rules.words)
@@ -118,8 +120,13 @@ class NumberDetector:
         gathered: Gathered = {}
         phones: set[tuple[int, int]] = set()
         waiting = 0
+        phone_named = scan.words.heard(PHONE)
         for start, end in spans(data, ends[0]):
             digits = data[start:end]
+            if phone_named and end - start <= _LONGEST_NAMED and digits[0] != _ZERO:
+                named = self._named_phone(scan, start, end, work)
+                if named is not None:
+                    yield named
             if digits.isdigit() and (digits[0] != _ZERO or digits[:3] == _PADDED) and data[start - 1] != _PLUS:
                 sizes = (end - start,)
                 if sizes in shapes:
@@ -146,6 +153,15 @@ class NumberDetector:
                 waiting = 0
         yield from _judged(scan, shapes, gathered, phones, work)
         yield from scan.crowd.rest()
+
+    def _named_phone(self, scan: Scan, start: int, end: int, work: Work) -> Candidate | None:
+        """Return a run as the phone that a word says it to be."""
+        data = scan.data
+        if len(data[start:end].translate(None, NOT_DIGITS)) not in NAMED_SIZES or data[start - 1] == _PLUS:
+            return None
+        if work.spent("named", 1):
+            return None
+        return self._phones.named(data, start, end, scan.words)
 
     def _shapes_heard(self, words: Words) -> Mapping[tuple[int, ...], Shape]:
         """Return the shapes of what may count: not those of numbers alone that need a keyword which is not there."""

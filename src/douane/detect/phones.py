@@ -12,8 +12,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, SUPPORTED_REGIONS, PhoneMetadata
 
 from douane.detect.detector import Candidate
-from douane.detect.digits import NOT_DIGITS, Place, Run, even_gaps, is_apart
+from douane.detect.digits import NOT_DIGITS, Place, Run, even_gaps, is_apart, run_of
 from douane.detect.engine import Probe
+from douane.detect.words import Words
 
 NUMBERED_REGIONS: frozenset[str] = frozenset(SUPPORTED_REGIONS)
 DEFAULT_REGIONS: tuple[str, ...] = ("FR", "BE", "CH", "LU", "DE", "IT", "ES", "PT", "NL", "GB", "IE", "US")
@@ -22,6 +23,28 @@ FRENCH: tuple[tuple[int, ...], ...] = (
     (10,), (2, 2, 2, 2, 2), (4, 2, 2, 2), (4, 3, 3), (2, 8), (3, 3, 4), (4, 6),
 )  # fmt: skip
 AMERICAN: tuple[tuple[int, ...], ...] = ((3, 3, 4),)
+PHONE = "PHONE"
+NAMED_REGIONS: tuple[str, ...] = (
+    "US",
+    "ES",
+    "PT",
+    "IT",
+    "PL",
+    "CZ",
+    "GR",
+    "LU",
+    "NO",
+    "DK",
+    "EE",
+    "LT",
+    "BG",
+    "HU",
+    "SK",
+)
+"""Countries that write numbers without a trunk zero, or often leave it out: a word must name those."""
+NAMED_REACH, _NAMED_AFTER = 72, 40
+"""How far before a number the word for a phone may stand, and how far after it."""
+NAMED_SIZES = frozenset(range(9, 13))
 NINE: tuple[tuple[int, ...], ...] = ((3, 3, 3), (3, 2, 2, 2), (2, 3, 2, 2), (9,))
 _ASKED = re.compile(
     rb"(?:phone|t\xc3\xa9l|tel|mobil|m\xc3\xb3vil|movil|cell|gsm|fax|call|(?<!r)appel|llam)[^\x00\n]{0,16}\Z", re.I
@@ -32,19 +55,29 @@ _TYPES = (
     "fixed_line", "mobile", "toll_free", "premium_rate", "shared_cost", "personal_number", "voip", "pager", "uan",
     "voicemail",
 )  # fmt: skip
+_ANOTHER_FIELD = re.compile(
+    rb"[;|\t{}]|\"[ ]{0,2},|[,&][ \n]{0,4}[\"']?[A-Za-z_]{1,24}[\"']?[ ]?[=:]|[0-9][0-9 .\-]{3}[0-9]"
+    rb"|(?<!\x01)\x00|\n[^\n]{0,64}\n"
+)
+_QUOTES, _DELIMITERS = b" \"'", frozenset((b";", b",", b"|", b"\t"))
+_DELIMITED = re.compile(rb"[ \"']{0,2}[;,|\t]")
+_ANOTHER_LINE = re.compile(rb"[;|\t{}\x00\n]|\"[ ]{0,2},|[0-9][0-9 .\-]{3}[0-9]|[.!?] ")
 _MOST_PER_RUN = 64
+_MOST_NAMED_GROUPS = 6
 _NORTH_AMERICA = 1
-_ZERO = ord("0")
+_ZERO, _PLUS = ord("0"), ord("+")
 _WORDS = (
     rb"(?:(?:tele|t\xc3\xa9l\xc3\xa9)?phone|handy|portable|desk|office|answering|call me|"
     rb"t\xc3\xa9l|tel|mobile?|m\xc3\xb3vil|cell|gsm|fax)"
     rb"(?: (?:is|est|ist|es|number|num\xc3\xa9ro|no|n\xc2\xb0|at|on))?"
 )
 _ANNOUNCED = re.compile(rb"[0-9](?:[ .\-()]{0,2}[0-9]){6,12}(?![0-9])")
+_MORE_PAIRS = re.compile(rb"[ \-][0-9A-Fa-f]{2}[ \-][0-9A-Fa-f]{2}(?![0-9A-Za-z])")
+"""Six pairs of digits, and more to come: bytes, not a number."""
 _DATE = re.compile(rb"(?:19|20)[0-9]{2}[-./][0-9]{2}[-./]|[0-9]{2}[-./][0-9]{2}[-./](?:19|20)[0-9]{2}")
 _SOCIAL_SECURITY = re.compile(rb"[0-9]{3}-[0-9]{2}-[0-9]{4}")
 _OTHER_NUMBER = re.compile(
-    rb"(?:commit|invoice|order|commande|pedido|ordine|auftrag|vorgang|pratica|expediente|facture|version|ref|r\xc3\xa9f|ticket"
+    rb"(?<![A-Za-z\x80-\xff])(?:commit|invoice|order|commande|pedido|ordine|auftrag|vorgang|pratica|expediente|facture|version|ref|r\xc3\xa9f|ticket"
     rb"|dossier|build|bon|lot|part|case|composant|hash|n\xc2\xb0|id|matricule)[\"'.:;=\xc2\xb0# ]{1,4}\Z",
     re.I,
 )
@@ -129,6 +162,7 @@ class Phones:
     def __init__(self, regions: Sequence[str] = DEFAULT_REGIONS) -> None:
         self._plans = NumberingPlans(regions)
         self._is_french = "FR" in regions
+        self._named_plan: re.Pattern[bytes] | None = None
         self._others = bool(self._plans.trunk_zero - {"FR"})
 
     def of_run(self, data: bytes, run: Run) -> Iterator[Candidate]:
@@ -179,6 +213,25 @@ class Phones:
         region = next((region for region, plan in self._plans.without_trunk if plan.fullmatch(digits)), "")
         return _phone(start, place.end, digits, 0.75, region, rank=4) if region else None
 
+    def named(self, data: bytes, start: int, end: int, words: Words) -> Candidate | None:
+        """Return a whole run that a word of its sentence, or the head of its column, says to be a phone's."""
+        if not _says_phone(data, words, start, end):
+            return None
+        digits = data[start:end].translate(None, NOT_DIGITS)
+        if digits.count(digits[:1]) == len(digits) or not self._is_named_number(digits):
+            return None
+        run = run_of(data, start, end)
+        if len(run.groups) > _MOST_NAMED_GROUPS or not _is_free(data, run) or _DATE.match(data, start) is not None:
+            return None
+        bracket = data[start - 1 : start] == b"(" and b")" in data[start:end]
+        return _phone(start - bracket, end, digits, 0.75, rank=5)
+
+    def _is_named_number(self, digits: bytes) -> bool:
+        """Tell whether the plan of some country without a trunk zero takes digits."""
+        if self._named_plan is None:
+            self._named_plan = _plan(NAMED_REGIONS)
+        return self._named_plan.fullmatch(digits) is not None
+
     @staticmethod
     def is_asked(data: bytes, start: int) -> bool:
         """Tell whether a word announces a number right before it."""
@@ -228,11 +281,12 @@ class AskedPhoneDetector:
     def find(self, data: bytes, ends: Sequence[list[int]]) -> Iterator[Candidate]:
         for end in ends[0]:
             found = _ANNOUNCED.match(data, end - 1)
-            if found is None or _DATE.match(found[0]) is not None:
+            if found is None or _DATE.match(found[0]) is not None or _MORE_PAIRS.match(data, found.end()) is not None:
                 continue
             digits = found[0].translate(None, NOT_DIGITS)
             if 7 <= len(digits) <= 12:
-                yield _phone(end - 1, found.end(), digits, 0.6, rank=1)
+                start = end - 1 - (data[end - 2] == _PLUS)
+                yield _phone(start, found.end(), digits, 0.6, rank=1)
 
 
 def _is_dialled(data: bytes, start: int) -> bool:
@@ -243,6 +297,33 @@ def _is_dialled(data: bytes, start: int) -> bool:
 def _continues(data: bytes, run: Run, first: int) -> bool:
     """Tell whether a group is tied to a word, or is what stands after a decimal point."""
     return bool(run.glued) if first == 0 else data[run.groups[first - 1][1] : run.groups[first][0]] == b"."
+
+
+def _is_free(data: bytes, run: Run) -> bool:
+    """Tell whether nothing is tied to a run: no word, no sign of a longer code."""
+    if run.glued or run.plus or (data[run.start - 1] in b"_-./,:" and data[run.start - 2 : run.start - 1].isdigit()):
+        return False
+    after = data[run.end : run.end + 2]
+    return not (after[:1].isalpha() or (after[:1] in b"-_/.,:%" and after[1:].isalnum()))
+
+
+def _says_phone(data: bytes, words: Words, start: int, end: int) -> bool:
+    """Tell whether a word for a phone heads the column of a number, or stands in its sentence, with nothing between
+    that the word may belong to as well: another field, another number.
+    """
+    before, after = words.about(PHONE, start)
+    near = 0 <= before >= start - NAMED_REACH
+    if not near and not 0 <= after <= end + _NAMED_AFTER and before < 0:
+        return False
+    if _DELIMITED.match(data, end) is not None or data[max(0, start - 2) : start].strip(_QUOTES)[-1:] in _DELIMITERS:
+        cell = words.heads(PHONE, start)
+        if cell >= 0:
+            return cell > 0
+    if near and _ANOTHER_FIELD.search(data, before - 1, start) is None:
+        return words.denied(start) <= before
+    if not 0 <= after <= end + _NAMED_AFTER or _ANOTHER_LINE.search(data, end, after - 1) is not None:
+        return False
+    return words.denied(start) < 0
 
 
 def _is_whole(data: bytes, run: Run, first: int, last: int, digits: bytes) -> bool:

@@ -15,6 +15,7 @@ from douane.detect.people_rows import PeopleRows, people_rows
 from douane.errors import ConfigurationError
 
 MARK_REACH: Final = 48
+_DIGITS: Final = 10
 
 FILES: tuple[str, ...] = ("numbers", "secrets", "marks", "views", "identifiers", "people")
 
@@ -105,6 +106,16 @@ class MarkRow:
 
 
 @dataclass(frozen=True, slots=True)
+class SpokenRow:
+    """A language's number words: ten digits with their spellings, and what doubles or triples one, or says plus."""
+
+    digits: tuple[tuple[str, ...], ...]
+    double: tuple[str, ...]
+    triple: tuple[str, ...]
+    plus: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Rules:
     """All rows, and a short digest of the files they came from."""
 
@@ -122,6 +133,7 @@ class Rules:
     words: WordRows
     people: PeopleRows
     alike: Mapping[str, str]
+    spoken: tuple[SpokenRow, ...]
     digest: str
 
 
@@ -166,6 +178,7 @@ def _rules(tables: Mapping[str, Mapping[str, Any]], rows: str) -> Rules:
         words=word_rows(identifiers),
         people=people_rows(people),
         alike=dict(views["alike"]),
+        spoken=tuple(map(_spoken, views["spoken"].values())),
         digest=rows,
     )
 
@@ -190,6 +203,13 @@ def _vendors(secrets: Mapping[str, Any]) -> Iterator[VendorRow]:
 
 def _keyword(row: Mapping[str, Any]) -> KeywordRow:
     return KeywordRow(row["detail"], tuple(row["names"]), row["kind"], row["shortest"], row["loose"])
+
+
+def _spoken(row: Mapping[str, Any]) -> SpokenRow:
+    digits = tuple(tuple(spellings.split("|")) for spellings in row["digits"])
+    if len(digits) != _DIGITS:
+        raise ValueError(row["digits"])
+    return SpokenRow(digits, tuple(row["double"]), tuple(row["triple"]), tuple(row["plus"]))
 
 
 def _mark(row: Mapping[str, Any]) -> MarkRow:

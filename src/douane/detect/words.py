@@ -126,6 +126,19 @@ class Words:
             ends = self._heard[kind] = _spoken(self._data, self._ends[self._slots[kind]])
         return ends
 
+    def about(self, kind: str, start: int) -> tuple[int, int]:
+        """Return where the keyword before a number and the one after it end, -1 where there is none."""
+        ends = self._ends[self._slots[kind]]
+        at = bisect_right(ends, start + 1)
+        return (ends[at - 1] if at else -1), (ends[at] if at < len(ends) else -1)
+
+    def heads(self, kind: str, start: int) -> int:
+        """Return 1 where a keyword heads the column of a number, 0 for another column of its table, or -1."""
+        columns = self._columns.get(kind)
+        if columns is None:
+            columns = self._columns[kind] = Columns(self._data, self._ends[self._slots[kind]])
+        return min(columns.cell(start), 1)
+
     def _is_below(self, heard: int, start: int) -> bool:
         """Tell whether a word may be the head of a table in which a number stands: on a line above, or on this."""
         return self._data.find(b"\n", heard - 1, start) >= 0 or self._data.find(b"(", heard, start) >= 0

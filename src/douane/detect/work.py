@@ -20,7 +20,7 @@ PRICES: Final[Mapping[str, float]] = {
     "mark": 0.8, "setting": 0.6, "token": 0.3, "credential": 0.3, "vendor": 8.0, "blob": 0.1, "birth": 1.0,
     "byte of a value": 0.12,
     # runs of digits, those in groups, those dialled abroad, groups, what these may be, what has the check digits for it
-    "run": 0.9, "grouped": 1.6, "dialled": 2.0, "group": 0.4, "stretch": 0.7, "judged": 4.0,
+    "run": 0.9, "grouped": 1.6, "dialled": 2.0, "group": 0.4, "stretch": 0.7, "judged": 4.0, "named": 2.0,
     "long run": 22.0, "stretch, long run": 0.5,
     # a hit of a view
     "@base64": 2.6, "@turned": 6.0, "@turned, shared": 0.45, "@rot13": 6.0, "@rot13, shared": 1.0, "@leet": 1.5,

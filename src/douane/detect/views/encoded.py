@@ -12,14 +12,17 @@ from bisect import bisect_right
 from codecs import utf_8_decode
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from douane.detect.detector import Candidate
 from douane.detect.engine import Probe
-from douane.detect.views.extract import Extract
+from douane.detect.views.extract import Back, Extract
+from douane.detect.views.stretches import words_about
 from douane.detect.views.view import Shared
 
 SHORTEST = 14
+OF_DIGITS: Final = rb"[I-O][CDSTijyz][AEIMQUYcgkosw048][g-z0-9+/]"
+"""Four signs of base64 that stand for three digits, blanks, or signs between digits."""
 _TASTE = 16
 _FEWEST_SIGNS = 6
 _SIGNS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/_-"
@@ -47,6 +50,9 @@ _GOES_ON = re.compile(rb"[A-Za-z0-9+/=_%\-]")
 _SPACED_HEX = re.compile(
     rb"(?<![0-9A-Za-z])(?:(?:0x|\\x)?[0-9A-Fa-f]{2}[ :,\-]{1,2}){7,}(?:0x|\\x)?[0-9A-Fa-f]{2}(?![0-9A-Za-z])"
 )
+_NUMBER = re.compile(rb"[+(]?[0-9](?:[ .\-/()]{0,2}[0-9AB]){8,26}|(?:%b){3,9}(?:[A-Za-z0-9+/]{2,3}={0,2})?" % OF_DIGITS)
+"""Also one that is encoded once more."""
+_LONGEST_NUMBER = 40
 _TRIMMED = ((0, 0), (0, 1), (1, 0), (1, 1))
 """Words such as `de` beside a run look like a byte of it."""
 _BYTE_MARKS = re.compile(rb"0x|\\x")
@@ -94,11 +100,14 @@ class EncodedView:
     wild = False
     shared: Shared = ()
     probes: tuple[Probe, ...] = ()
-    closer: tuple[Probe, ...] = (Probe(_CLASS + rb"{%d}[^A-Za-z0-9+/_\-]" % SHORTEST),)
+    closer: tuple[Probe, ...] = (
+        Probe(_CLASS + rb"{%d}[^A-Za-z0-9+/_\-]" % SHORTEST),
+        Probe(rb"[^A-Za-z0-9+/_\-]" + OF_DIGITS * 3 + rb"[A-Za-z0-9]?[^A-Za-z0-9+/_\-]"),
+    )
 
     def extracts(self, data: bytes, ends: Sequence[Sequence[int]], _found: Sequence[Candidate]) -> Iterator[Extract]:
         done = 0
-        for hit in ends[0]:
+        for hit in sorted([*ends[0], *ends[1]]) if ends[1] else ends[0]:
             end = hit - 1
             if end <= done:
                 continue
@@ -108,7 +117,10 @@ class EncodedView:
                 continue
             run = _whole(data, start, end)
             done = run.lines[-1][1]
-            yield from _of_run(data, run)
+            made = list(_of_run(data, run))
+            if not made and len(run.lines) > 1:  # the last may be the text's next line, and none of the run's
+                made = list(_of_run(data, Run(run.lines[:-1])))
+            yield from made
 
 
 def _is_hopeless(data: bytes, start: int, end: int) -> bool:
@@ -204,9 +216,26 @@ def _made(data: bytes, run: Run, signs: bytes) -> Extract | None:
     start, end = run.lines[0][0], run.lines[-1][1]
     while data[end : end + 1] == b"=":
         end += 1
-    seen = name == "base64" and _is_unread_url(data, start, end)
     back = Groups(run.lines, of, width) if size == 1 else Doubled(Groups(run.lines, of, width))
+    if len(run.lines) == 1 and size == 1 and _is_number(text):
+        return _among_words(name, data, text, back, (start, end))
+    seen = name == "base64" and _is_unread_url(data, start, end)
     return Extract(name, text, back, start, None if seen else (start, end))
+
+
+def _is_number(text: bytes) -> bool:
+    """Tell whether a text is a number of somebody's, for which the words around it speak."""
+    return len(text) <= _LONGEST_NUMBER and _NUMBER.fullmatch(text) is not None
+
+
+def _among_words(name: str, data: bytes, text: bytes, back: Back, read: tuple[int, int]) -> Extract:
+    """Return what was made of a run, with the words before and after the run that may say what it is."""
+    start, end = read
+    if data[start - 2 : start] in (b"0x", b"0X"):
+        start -= 2
+    low, high = words_about(data, start, end)
+    before = data[low:start]
+    return Extract(name, before + text + data[end:high], Amid(len(before), len(text), back), low, read)
 
 
 def _is_unread_url(data: bytes, start: int, end: int) -> bool:
@@ -216,6 +245,21 @@ def _is_unread_url(data: bytes, start: int, end: int) -> bool:
         return False
     behind = _PADDING.match(data, end)
     return _TEXT_URL.match(url[0]) is None or _GOES_ON.match(data, behind.end() if behind else end) is not None
+
+
+class Amid:
+    """The way back from a text that stands among words of its parent. What lies in those has none."""
+
+    __slots__ = ("_back", "_low", "_size")
+
+    def __init__(self, low: int, size: int, back: Back) -> None:
+        self._low = low
+        self._size = size
+        self._back = back
+
+    def __call__(self, start: int, end: int) -> tuple[int, int] | None:
+        start, end = max(0, start - self._low), min(self._size, end - self._low)
+        return self._back(start, end) if start < end else None
 
 
 class Doubled:
@@ -267,7 +311,11 @@ class SpacedHexView:
             for first, last in _TRIMMED:
                 text, size = _text(decoded[first : len(decoded) - last])
                 if text and size == 1:
-                    yield Extract(self.name, text, Apart(run.start(), run[0], first), run.start(), run.span())
+                    back = Apart(run.start(), run[0], first)
+                    if _is_number(text):
+                        yield _among_words(self.name, data, text, back, run.span())
+                    else:
+                        yield Extract(self.name, text, back, run.start(), run.span())
                     break
 
 

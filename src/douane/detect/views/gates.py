@@ -23,8 +23,9 @@ COARSE: Final = (
         once=True, alone=True,
     ),
     Probe(rb"[A-Za-z0-9+/]{10}=", once=True),
-    Probe(rb"[MNO][DTjz][A-Z][A-Za-z0-9][MNO][DTjz][A-Z]", once=True),
+    Probe(rb"[I-O][CDSTijyz][AEIMQUYcgkosw048][g-z0-9+/]" * 2, once=True),
     Probe(rb"[0-9]", once=True, heads=(b" O", b" o", b" l", b" I")),
+    Probe(rb"[0-9]{4}", once=True, heads=(b'"O', b'"o', b'"l', b'"I', b"=O", b"=o", b"=l", b"=I")),
     Probe(
         rb"[ .\-][0-9]", once=True,
         heads=tuple(rb"[^A-Za-z0-9]" + zero + one for zero in (b"O", b"o") for one in (b"O", b"o", b"l", b"I", rb"\|")),

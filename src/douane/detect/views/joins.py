@@ -13,7 +13,7 @@ from functools import partial
 from douane.detect.detector import Candidate
 from douane.detect.engine import Probe
 from douane.detect.views.extract import Edit, Edited, Extract, edited
-from douane.detect.views.stretches import around, merged, widened
+from douane.detect.views.stretches import around, merged, widened, words_about
 from douane.detect.views.taken import Taken
 from douane.detect.views.view import Shared
 
@@ -32,6 +32,9 @@ _SPACED = re.compile(
     + _ANY
     + rb"\1){3,}[A-Za-z0-9)](?![A-Za-z0-9])"
 )
+_FEWEST_SIGNS = 9
+_LONE_FIRST, _LONE_LAST = re.compile(rb"[A-Za-z](?:[+(]?[0-9]|[A-Z]{2}[0-9])"), re.compile(rb"[0-9][A-Za-z]\Z")
+_LONG_NUMBER = re.compile(rb"[+(]?[0-9()]{9,24}")
 _CHUNK = rb"[0-9A-Za-z@.+_\-() ]{1,8}"
 _CHUNKS = re.compile(
     rb"[0-9A-Za-z@.+()_\- ](?:(?:\r?\n|\\n)(?:> ?)?" + _CHUNK + rb"){1,}(?:\r?\n|\\n)(?:> ?)?(?=[0-9A-Za-z@.+()_\- ])"
@@ -62,9 +65,34 @@ class SpacedView:
         for low, high in around(data, ends[0], 16, 12):
             run = _SPACED.search(data, low, high)
             while run is not None:
-                plain, back = _without(data, run.start(), run.end(), len(run[1]))
-                yield Extract(self.name, plain, back, run.start())
+                for start, end in _trimmed(data, run.start(), run.end(), len(run[1])):
+                    plain, back = _without(data, start, end, len(run[1]))
+                    if _LONG_NUMBER.fullmatch(plain) is None:
+                        yield Extract(self.name, plain, back, start)
+                        continue
+                    low, high = words_about(data, start, end)
+                    back = Edited(low, partial(_gaps, data, start, end, len(run[1])), only=True)
+                    yield Extract(self.name, data[low:start] + plain + data[end:high], back, low)
                 run = _SPACED.search(data, run.end() - 1, high)  # its last sign may be the first of another
+
+
+def _trimmed(data: bytes, start: int, end: int, gap: int) -> Iterator[tuple[int, int]]:
+    """Yield a run of signs, and that run without the words of one letter at its ends: `y`, `a`, `I` beside a number.
+
+    A letter before two letters and a digit may stand before an account number; what has no digits next to it stays.
+    """
+    yield start, end
+    step = gap + 1
+    if end - start < _FEWEST_SIGNS * step or not data[start:end].isascii():
+        return
+    after = start + step if _LONE_FIRST.match(data[start:end:step]) is not None else start
+    before = end - step if _LONE_LAST.search(data[start:end:step]) is not None else end
+    if after != start:
+        yield after, end
+    if before != end:
+        yield start, before
+        if after != start:
+            yield after, before
 
 
 def _without(data: bytes, start: int, end: int, gap: int) -> tuple[bytes, Edited]:
@@ -168,8 +196,10 @@ class MarkupView:
     shared: Shared = ()
     probes: tuple[Probe, ...] = (
         *(Probe(rb"[0-9A-Za-z@.]" + mark + rb"[0-9A-Za-z@.]") for mark in (rb"\*\*", b"__", b"~~")),
-        *(Probe(rb"[0-9@.] ?" + mark + rb" ?[0-9A-Za-z@.]") for mark in (rb"\*\*", b"__")),
-        *(Probe(rb"[0-9A-Za-z@.] ?" + mark + rb" ?[0-9@.]") for mark in (rb"\*\*", b"__")),
+        *(Probe(rb"[0-9@.] ?" + mark + rb" ?[0-9A-Za-z@.]") for mark in (rb"\*\*", b"__", b"~~")),
+        *(Probe(rb"[0-9A-Za-z@.] ?" + mark + rb" ?[0-9@.]") for mark in (rb"\*\*", b"__", b"~~")),
+        Probe(rb"[A-Za-z0-9]", heads=(rb"@`", rb"@\*")),
+        Probe(rb"@[A-Za-z0-9]", heads=(rb"`", rb"\*")),
         Probe(
             rb" ?[0-9A-Za-z@.]",
             heads=tuple(f"<{slash}{name}>".encode() for name in _TAGS for slash in ("", "/")),
@@ -178,6 +208,7 @@ class MarkupView:
     closer: tuple[Probe, ...] = (
         Probe(rb"[0-9A-Za-z@.][`*][0-9A-Za-z@.]"),
         Probe(rb"[0-9@.] ?[`*] ?[0-9@.]"),
+        Probe(rb"[0-9][`*] [A-Z0-9]"), Probe(rb"[A-Z0-9] [`*][0-9]"), Probe(rb"[0-9] [`*][A-Z]{4}[`*] [0-9]"),
         Probe(rb"[0-9A-Za-z]\\[.@\-_+*()][0-9A-Za-z]"),
     )  # fmt: skip
 

@@ -30,7 +30,7 @@ SPARE: Final = 16 * 1024
 MOST_EXTRACTS: Final = 8192
 _CLOSER: Final = 1 << 16
 """The first number of the gates that are asked in a pass of their own."""
-_EXACT: Final = frozenset(("fold", "percent", "escape", "entity", "quoted"))
+_EXACT: Final = frozenset(("fold", "percent", "escape", "entity", "quoted", "markup"))
 """The views that show what every reader of the text sees. Others put together what may not belong together."""
 _NO_TEXT: Final = re.compile("[\ud800-\udfff]")
 _ROUNDED: Final = 3

@@ -32,15 +32,24 @@ _ACCOUNT_SIGNS = frozenset(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmno
 _NIR_DIGITS, _MONTHS = 15, 12
 _CARD_LENGTHS = (15, 16)
 _CARD = re.compile(rb"[23456][0-9]{15}|3[47][0-9]{13}")
+_SHORT_CARD = re.compile(rb"3[068][0-9]{12}")
 """A card of an issuer's usual length. Which issuer's it is the detector says."""
 _CORSICAN = re.compile(rb"2[ .\-]?[ABab]")
 _CARD_GROUPS = re.compile(
     rb"[0-9]{4}(?P<four> |-|\xc2\xa0|\xe2\x80\xaf)[0-9]{4}(?P=four)[0-9]{4}(?P=four)[0-9]{4}"
-    rb"|[0-9]{5}(?P<five> |-|\xc2\xa0|\xe2\x80\xaf)[0-9]{6}(?P=five)[0-9]{4}"
+    rb"|[0-9]{4,5}(?P<five> |-|\xc2\xa0|\xe2\x80\xaf)[0-9]{6}(?P=five)[0-9]{4}"
 )
 _LETTER = ord("a")
+_TOP_DOMAINS = (
+    "com org net eu io info edu gov biz app dev fr de es it be ch lu nl pt at uk ie ca us pl se dk no fi cz sk hu"
+    " ro bg gr hr si lt lv ee is mt cy li mc ad sm ua tr rs in jp cn br mx ar cl ru za au nz il kr sg co tv me ai"
+    " int coop mobi name pro museum online site shop store tech technology cloud agency email group club xyz paris"
+    " bzh berlin koeln hamburg wien nyc london swiss cat bank legal law health care systems solutions services"
+    " company consulting digital media news world life work jobs academy software network design studio expert"
+    " photography gmbh asia"
+)
 _DOMAIN_FIRST = re.compile(
-    rb"(?:moc|gro|ten|ue|oi|ofni|ude|vog|zib|ppa|ved|rf|ed|se|ti|eb|hc|ul|ln|tp|ta|ku|ei|ac|su|lp|es|kd|on|if)\.[A-Za-z0-9\-]{2,}"
+    rb"(?:%b)\.[A-Za-z0-9\-]{2,}" % "|".join(domain[::-1] for domain in _TOP_DOMAINS.split()).encode()
 )
 _HEAD = 26
 _ENOUGH = 320
@@ -53,10 +62,13 @@ _SEP = rb"(?:" + SEPARATOR + rb")"
 _LEET_RUN = re.compile(
     rb"(?<![A-Za-z0-9])\+?\(?[0-9OolI|](?:"
     + _SEP
-    + rb"{0,2}+[()]?(?:2"
+    + rb"{0,2}+(?:[()]"
     + _SEP
-    + rb"?[ABab]|[0-9OolI|])){8,40}(?![A-Za-z0-9])"
+    + rb"?)?(?:2"
+    + _SEP
+    + rb"?[ABab]|[0-9OolI|])){8,40}(?<! [OolI|])(?![A-Za-z0-9])"
 )
+"""A word of one letter at its end is none of its digits."""
 _ACCOUNT = re.compile(
     rb"(?<![A-Za-z0-9])[A-Z]{2}(?:" + _SEP + rb"?[0-9OolIi|]){2}(?:" + _SEP + rb"?[A-Za-z0-9|]){11,30}(?![A-Za-z0-9])"
 )
@@ -75,7 +87,7 @@ _TURNED_NIR = re.compile(
     + rb"?[0-9]){5}(?![A-Za-z0-9])"
 )
 _TURNED_NUMBER = re.compile(
-    rb"(?<![A-Za-z0-9])\(?[0-9](?:[0-9]|" + _SEP + rb"{1,2}[()]?[0-9]|[()][0-9]){8,22}\+?(?![A-Za-z0-9])"
+    rb"(?<![A-Za-z0-9])\(?[0-9](?:[0-9]|" + _SEP + rb"{1,2}[()]?[0-9]|[()][0-9]){8,22}[+(]?(?![A-Za-z0-9])"
 )
 _ASIDE = 8
 _NO_WORDS_BEFORE = tuple(bytes((sign,)) for sign in b"-./#_=,;|\t<>\"'0123456789")
@@ -84,13 +96,17 @@ _NO_WORDS_AFTER = re.compile(rb"[\-./#_][A-Za-z0-9]|[ )\]]*(?:[=|\t\"'0-9]|[,;] 
 _MOMENT = re.compile(rb"1[6-8][0-9]{14}|20[0-4][0-9](?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])[0-9]{7,8}")
 """A time in millionths of a second, or an id that begins with its day."""
 _TURNED_ADDRESS = re.compile(rb"[A-Za-z0-9.\-]{4,64}@[A-Za-z0-9._%+\-]{1,64}")
-_TURNED_PHONE = re.compile(rb"(?:[0-9]{2}" + _SEP + rb"){4}[1-9]0|[0-9].*\+", re.S)
-_ANNOUNCED = re.compile(
-    rb"(?:t(?:\xc3\xa9|e)l|phone|mobile?|portable|num(?:\xc3\xa9|e)ro|number|call|appel|cart|card|\bcb\b|\bnir\b|s(?:\xc3\xa9|e)cu|envers|reversed?"
-    rb"|backwards?)[^0-9\x00\n]{0,20}\Z",
-    re.I,
+_TURNED_PHONE = re.compile(
+    rb"(?:[0-9]{2}" + _SEP + rb"){4}[1-9]0|[0-9].*\+|[0-9]{4}[ .\-][0-9]{3}[ .\-]?\)[0-9]{3}\(", re.S
 )
-_ANNOUNCED_REACH = 40
+_PHONE_LENGTHS = range(9, 13)
+_NAMES = tuple(word.encode() for word in (
+    "tél", "tel", "phone", "mobil", "móvil", "movil", "handy", "cell", "gsm", "rufnummer", "portable", "numéro",
+    "numero", "número", "number", "call", "appel", "cart", "card", "kart", "tarjeta", "visa", " cb", " nir", "sécu",
+    "secu", "envers", "reverse", "backward",
+))  # fmt: skip
+"""What a number that is turned round may be called."""
+_ANNOUNCED_REACH = 64
 _ENDS_WORDS = frozenset(b"0123456789\x00\n")
 _NO_DIGITS = bytes(sorted(set(range(256)) - _ENDS_WORDS))
 _DATE = re.compile(rb"(?:19|20)[0-9]{2}-[0-9]{2}-[0-9]{2}|[0-9]{3}-[0-9]{2}-[0-9]{4}")
@@ -201,14 +217,14 @@ def _could_be_turned_number(data: bytes, start: int, signs: bytes, digits: bytes
     """Tell whether digits, read from right to left, are more than the next order number: one in ten is a phone."""
     if len(digits) == _NIR_DIGITS and digits[:1] in b"12":
         return 1 <= int(digits[3:5]) <= _MONTHS and has_nir_key(digits)
-    announced = _is_announced(data, start)
-    if not announced and len(digits) == len(signs):
+    if _CARD.fullmatch(digits) is not None or _SHORT_CARD.fullmatch(digits) is not None:
+        return passes_luhn(digits) and (_CARD_GROUPS.fullmatch(signs) is not None or _is_announced(data, start))
+    of_phone, bare = len(digits) in _PHONE_LENGTHS, len(digits) == len(signs)
+    if (bare and not of_phone) or taken.holds(start, start + len(signs)) or _DATE.match(signs) is not None:
         return False
-    if _CARD.fullmatch(digits) is not None:
-        return passes_luhn(digits) and (announced or _CARD_GROUPS.fullmatch(signs) is not None)
-    if taken.holds(start, start + len(signs)) or _DATE.match(signs) is not None:
-        return False
-    return _TURNED_PHONE.fullmatch(signs) is not None or (announced and digits[:1] == b"0")
+    if not bare and _TURNED_PHONE.fullmatch(signs) is not None:
+        return True
+    return of_phone and _is_announced(data, start)
 
 
 def _could_be_bare_card(data: bytes, start: int, end: int, digits: bytes) -> bool:
@@ -217,9 +233,18 @@ def _could_be_bare_card(data: bytes, start: int, end: int, digits: bytes) -> boo
         _CARD.fullmatch(digits) is not None
         and passes_luhn(digits)
         and _MOMENT.fullmatch(digits[::-1]) is None
-        and data[max(0, start - _ASIDE) : start].rstrip(b" ([")[-1:] not in _NO_WORDS_BEFORE
+        and _stands_after_words(data[max(0, start - _ASIDE) : start])
         and _NO_WORDS_AFTER.match(data, end) is None
     )
+
+
+def _stands_after_words(before: bytes) -> bool:
+    """Tell whether a number follows words of a sentence, be it after a comma; not the cell before it, nor a sign."""
+    words = before.rstrip(b" ([")
+    if words.endswith(b",") and len(words) < len(before):
+        words = words[:-1]
+        return words[-3:].isalpha() and words[-2:].islower()
+    return words[-1:] not in _NO_WORDS_BEFORE
 
 
 def _is_announced(data: bytes, start: int) -> bool:
@@ -229,7 +254,10 @@ def _is_announced(data: bytes, start: int) -> bool:
     low = max(0, start - _ANNOUNCED_REACH)
     before = data[low:start]
     words = before[len(before.rstrip(_NO_DIGITS)) :]
-    return words.swapcase() != words and _ANNOUNCED.search(data, low, start) is not None
+    if words.swapcase() == words:
+        return False
+    said = b" %b" % words.lower()
+    return any(map(said.__contains__, _NAMES))
 
 
 class Rot13View:

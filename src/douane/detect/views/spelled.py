@@ -1,6 +1,7 @@
 """Signs and digits in words: `jean [at] exemple [dot] fr`, `zéro six douze trente-quatre`, `forty-two`.
 
-Number words count in French (with septante, huitante, nonante) and English, digit by digit and by tens and hundreds.
+Number words count in French (with septante, huitante, nonante) and English, digit by digit and by tens and hundreds; in
+other languages, which are rows, digit by digit.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from itertools import chain
 
 from douane.detect.detector import Candidate
 from douane.detect.engine import Probe
+from douane.detect.rules import SpokenRow
 from douane.detect.views.extract import Edit, Edited, Extract, edited
 from douane.detect.views.stretches import around
 from douane.detect.views.view import Shared
@@ -89,7 +91,7 @@ _NINETEEN = 19
 
 
 def _any_of(words: Iterable[str]) -> bytes:
-    longest_first = sorted((word.encode() for word in words), key=len, reverse=True)
+    longest_first = sorted(_spelt(words), key=len, reverse=True)
     return b"|".join(re.escape(word).replace(rb"\-", rb"[ \-]") for word in longest_first)
 
 
@@ -111,57 +113,141 @@ def _in_both_cases(signs: Iterable[int]) -> bytes:
     return b"".join(re.escape(bytes(dict.fromkeys((sign, *bytes((sign,)).upper())))) for sign in sorted(signs))
 
 
-_VALUES = {word.encode(): value for words in (_UNITS, _TEENS, _TENS) for word, value in words.items()}
-_SMALL = _any_of((*_TEENS, *_UNITS))
-_BELOW_HUNDRED = rb"(?:(?P<tens>%b)(?:[ \-](?:et[ \-])?(?P<more>%b))?|(?P<small>%b))" % (_any_of(_TENS), _SMALL, _SMALL)
 _HUNDREDS = (
     rb"(?:(?P<times>deux|trois|quatre|cinq|six|sept|huit|neuf|one|two|three|four|five|seven|eight|nine|a)[ \-])?"
     rb"(?:cents?|hundred)(?:[ \-]and)?(?:[ \-](?=[a-z]))?"
 )
-_NUMBER = re.compile(
-    rb"(?-i:(?<![a-z\xc3\x80-\xbf]))(?:(?P<again>double|triple)[ \-](?P<unit>%b)|(?P<plus>plus)"
-    rb"|(?P<hundred>%b)?%b|(?P<only>%b))(?![a-z\xc3])"
-    % (_any_of(_UNITS), _HUNDREDS, _BELOW_HUNDRED, _HUNDREDS.replace(b"?P<times>", b"?P<times_only>")),
-    re.I,
-)
-_BEGINS_NUMBER = re.compile(
-    rb"[%b](?<![a-z\xc3\x80-\xbf][\x00-\xff])(?:%b)"
-    % _beginnings((*_VALUES, b"cent", b"hundred", b"a ", b"a-", b"double", b"triple", b"plus"))
-)
-"""Where a number word may begin, by its first two signs: what begins with a class of signs is skipped to."""
-_NUMBER_WORDS = tuple(
-    word.replace(b"-", gap) for word in map(str.encode, (*_TENS, *_TEENS, *_UNITS)) for gap in (b"-", b" ")
-)
+_DOUBLE, _TRIPLE, _PLUS = ("double",), ("triple",), ("plus",)
+_HEARD = (
+    "zéro", "zero", "deux", "trois", "quatre", "cinq", "sept", "huit", "neuf", "two", "three", "four", "five", "seven",
+    "eight", "nine",
+)  # fmt: skip
+_SHORTEST_HEARD = 3
+_NOT_HEARD = frozenset(("una", "uno", "uma", "een", "ein", "eins", "dos", "één", "meia"))
+"""Words of every other sentence: among ten digits there are always others."""
 _BEFORE_AT, _MOST_BEFORE_AT = b" ,-", 2
 _LONGEST_NUMBER_WORD = 24
 _AT_AND_SIGN = 2
 _TO_AT = re.compile(rb"[ ,\-]{1,2}(?=@)")
-_GAP = re.compile(rb"[ ,.\-/\t\n]{0,4}(?:(?:et|and|puis|then)[ ,]{1,2}|(?P<letter>[ABab])[ ,\-]{1,2})?")
+_GAP = re.compile(rb"[ ,.\-/\t\n]{0,4}(?:(?:et|and|puis|then|und|y|e|en)[ ,]{1,2}|(?P<letter>[ABab])[ ,\-]{1,2})?")
 _FEWEST = 3
 _NEAR = 2
+
+
+class Spoken:
+    """The number words of all languages: what they look like, and what each stands for."""
+
+    def __init__(self, rows: Iterable[SpokenRow]) -> None:
+        rows = tuple(rows)
+        units = dict(_UNITS)
+        for row in rows:
+            for value, spellings in enumerate(row.digits):
+                units.update(dict.fromkeys(spellings, value))
+        double = [*_DOUBLE, *(word for row in rows for word in row.double)]
+        triple = [*_TRIPLE, *(word for row in rows for word in row.triple)]
+        plus = [*_PLUS, *(word for row in rows for word in row.plus)]
+        self._times = dict.fromkeys(_spelt(double), 2) | dict.fromkeys(_spelt(triple), 3)
+        self._values = {
+            spelt: value
+            for words in (units, _TEENS, _TENS)
+            for word, value in words.items()
+            for spelt in _spelt((word,))
+        }
+        small = _any_of((*_TEENS, *units))
+        below = rb"(?:(?P<tens>%b)(?:[ \-](?:et[ \-])?(?P<more>%b))?|(?P<small>%b))" % (_any_of(_TENS), small, small)
+        self._number = re.compile(
+            rb"(?-i:(?<![a-z\xc3\x80-\xbf]))(?:(?P<again>%b)[ \-]?(?P<unit>%b)|(?P<plus>(?:%b)(?=[ ,\-]{1,2}(?:%b)))"
+            rb"|(?P<hundred>%b)?%b|(?P<only>%b))(?![a-z\xc3])"
+            % (
+                _any_of((*double, *triple)), _any_of(units), _any_of(plus), small,
+                _HUNDREDS, below, _HUNDREDS.replace(b"?P<times>", b"?P<times_only>"),
+            ),
+            re.I,
+        )  # fmt: skip
+        words = (*self._values, *self._times, *_spelt(plus), b"cent", b"hundred", b"a ", b"a-")
+        self._begins = re.compile(rb"[%b](?<![a-z\xc3\x80-\xbf][\x00-\xff])(?:%b)" % _beginnings(words))
+        self._ends = tuple(word.replace(b"-", gap) for word in self._values for gap in (b"-", b" "))
+        self.heads = tuple(dict.fromkeys(spelt for spelt in _spelt(_heard(rows))))
+
+    def numbers(self, data: bytes, low: int, high: int) -> Iterator[re.Match[bytes]]:
+        """Yield the number words of a stretch."""
+        done = low
+        for beginning in self._begins.finditer(data, low, high):
+            start = beginning.start()
+            if start >= done:
+                number = self._number.match(data, start, high)
+                if number is not None:
+                    done = number.end()
+                    yield number
+
+    def ends_in_number(self, before: bytes) -> bool:
+        """Tell whether what stands before an `@` ends in a number word."""
+        said = before.rstrip(_BEFORE_AT)
+        return 1 <= len(before) - len(said) <= _MOST_BEFORE_AT and said.lower().endswith(self._ends)
+
+    def digits(self, found: re.Match[bytes]) -> bytes:
+        """Return the digits, or the sign, that a number word stands for."""
+        if found["plus"] is not None:
+            return b"+"
+        if found["again"] is not None:
+            return b"%d" % self._value(found["unit"]) * self._times[found["again"].lower()]
+        if found["only"] is not None:
+            return b"%d00" % self._hundreds(found["times_only"])
+        if found["small"] is not None:
+            value, rest = self._value(found["small"]), b""
+        else:
+            value, rest = self._value(found["tens"]), b""
+            if found["more"] is not None:
+                more = self._value(found["more"])
+                if more < 10 or (value in _FRENCH_ELEVENS and more <= _NINETEEN):
+                    value += more
+                else:
+                    rest = b"%d" % more
+        if found["hundred"] is not None:
+            return b"%d%02d%b" % (self._hundreds(found["times"]), value, rest)
+        return b"%d%b" % (value, rest)
+
+    def _hundreds(self, times: bytes | None) -> int:
+        return 1 if times is None or times.lower() == b"a" else self._value(times)
+
+    def _value(self, words: bytes) -> int:
+        return self._values[words.lower().replace(b" ", b"-")]
+
+
+def _spelt(words: Iterable[str]) -> Iterator[bytes]:
+    """Yield words in small letters, and with their accents in capitals: patterns know both cases of ASCII alone."""
+    for word in words:
+        yield word.encode()
+        if not word.isascii():
+            yield "".join(sign if sign.isascii() else sign.upper() for sign in word).encode()
+
+
+def _heard(rows: Iterable[SpokenRow]) -> Iterator[str]:
+    """Yield the words that the gate looks for: not those that are common words as well."""
+    yield from _HEARD
+    for row in rows:
+        for spellings in row.digits:
+            yield from (word for word in spellings if len(word) >= _SHORTEST_HEARD and word not in _NOT_HEARD)
 
 
 class NumberWordView:
     """Runs of number words as digits, what is written in digits between them left as it is."""
 
     name = "words"
-    version = "2"
+    version = "3"
     wild = True
     closer: tuple[Probe, ...] = ()
     shared: Shared = ()
-    probes: tuple[Probe, ...] = (
-        Probe(
-            rb"(?:[ ,.\-\n]{1,2}| [.,\-/] )[a-z]{2,8}(?:[ ,\-]{1,2}| [.,\-/] )[a-z]",
-            caseless=True,
-            heads=tuple(
-                word.encode() for word in (
-                    "zéro", "zero", "deux", "trois", "quatre", "cinq", "sept", "huit", "neuf", "two", "three", "four",
-                    "five", "seven", "eight", "nine",
-                )
+
+    def __init__(self, rows: Iterable[SpokenRow]) -> None:
+        self._spoken = Spoken(rows)
+        self.probes: tuple[Probe, ...] = (
+            Probe(
+                rb"(?:[ ,.\-\n]{1,2}| [.,\-/] )[a-z\x80-\xff]{2,9}(?:[ ,\-]{1,2}| [.,\-/] )[a-z]",
+                caseless=True, heads=self._spoken.heads,
             ),
-        ),
-        Probe(rb"[a-z],? @[A-Za-z0-9]", caseless=True), Probe(rb"[a-z]-@[A-Za-z0-9]", caseless=True),
-    )  # fmt: skip
+            Probe(rb"[a-z],? @[A-Za-z0-9]", caseless=True), Probe(rb"[a-z]-@[A-Za-z0-9]", caseless=True),
+        )  # fmt: skip
 
     def extracts(self, data: bytes, ends: Sequence[Sequence[int]], _found: Sequence[Candidate]) -> Iterator[Extract]:
         hits = ends[0]
@@ -175,31 +261,25 @@ class NumberWordView:
                 *(
                     end
                     for end in chain(ends[1], ends[2])
-                    if _ends_in_number(data[max(0, end - _LONGEST_NUMBER_WORD) : end - _AT_AND_SIGN])
+                    if self._spoken.ends_in_number(data[max(0, end - _LONGEST_NUMBER_WORD) : end - _AT_AND_SIGN])
                 ),
             ]
         )
         for low, high in around(data, near, 128, 128):
-            made = _in_digits(data, low, high)
+            made = _in_digits(self._spoken, data, low, high)
             if made is not None:
                 yield made
 
 
-def _ends_in_number(before: bytes) -> bool:
-    """Tell whether what stands before an `@` ends in a number word."""
-    said = before.rstrip(_BEFORE_AT)
-    return 1 <= len(before) - len(said) <= _MOST_BEFORE_AT and said.lower().endswith(_NUMBER_WORDS)
-
-
-def _in_digits(data: bytes, low: int, high: int) -> Extract | None:
+def _in_digits(spoken: Spoken, data: bytes, low: int, high: int) -> Extract | None:
     edits: list[Edit] = []
     last = -1
-    for number in _numbers(data, low, high):
+    for number in spoken.numbers(data, low, high):
         start, end = number.span()
         if last >= 0 and (gap := _GAP.fullmatch(data, last, start)) is not None:
             previous = edits[-1]
             edits[-1] = (previous[0], start, previous[2] + (gap["letter"] or b""))
-        edits.append((start, end, _digits(number)))
+        edits.append((start, end, spoken.digits(number)))
         last = end
     of_address = False
     for at, (start, end, written) in enumerate(edits):
@@ -207,9 +287,8 @@ def _in_digits(data: bytes, low: int, high: int) -> Extract | None:
         if to_sign is not None:
             edits[at] = (start, to_sign.end(), written)
             of_address = True
-    start, end, written = edits[0] if edits else (0, 0, b"")
-    if data[start - 2 : start] == b"+ ":
-        edits[0] = (start - 1, end, written)
+        if data[start - 2 : start] == b"+ ":
+            edits[at] = (start - 1, *edits[at][1:])
     if len(edits) <= _FEWEST and not of_address:
         return None
     parts: list[bytes] = []
@@ -219,45 +298,3 @@ def _in_digits(data: bytes, low: int, high: int) -> Extract | None:
         at = end
     parts.append(data[at:high])
     return Extract(NumberWordView.name, b"".join(parts), Edited(low, lambda: edits, only=True), low, None, len(edits))
-
-
-def _numbers(data: bytes, low: int, high: int) -> Iterator[re.Match[bytes]]:
-    """Yield the number words of a stretch."""
-    done = low
-    for beginning in _BEGINS_NUMBER.finditer(data, low, high):
-        start = beginning.start()
-        if start >= done:
-            number = _NUMBER.match(data, start, high)
-            if number is not None:
-                done = number.end()
-                yield number
-
-
-def _digits(found: re.Match[bytes]) -> bytes:
-    if found["plus"] is not None:
-        return b"+"
-    if found["again"] is not None:
-        return b"%d" % _value(found["unit"]) * (2 if found["again"].lower() == b"double" else 3)
-    if found["only"] is not None:
-        return b"%d00" % _hundreds(found["times_only"])
-    if found["small"] is not None:
-        value, rest = _value(found["small"]), b""
-    else:
-        value, rest = _value(found["tens"]), b""
-        if found["more"] is not None:
-            more = _value(found["more"])
-            if more < 10 or (value in _FRENCH_ELEVENS and more <= _NINETEEN):
-                value += more
-            else:
-                rest = b"%d" % more
-    if found["hundred"] is not None:
-        return b"%d%02d%b" % (_hundreds(found["times"]), value, rest)
-    return b"%d%b" % (value, rest)
-
-
-def _hundreds(times: bytes | None) -> int:
-    return 1 if times is None or times.lower() == b"a" else _value(times)
-
-
-def _value(words: bytes) -> int:
-    return _VALUES[words.lower().replace(b" ", b"-").replace(b"\xc3\x89", b"\xc3\xa9")]

@@ -7,6 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from douane.detect.detector import LEAF_END
 
+_WORDS_BEFORE, _WORDS_AFTER = 80, 48
+_NO_DIGITS = bytes(sorted(set(range(256)) - set(b"0123456789")))
+
 
 def widened(data: bytes, start: int, end: int, before: int, after: int) -> tuple[int, int]:
     """Return a span with so many bytes before and after it, as far as its leaf goes."""
@@ -21,6 +24,14 @@ def widened(data: bytes, start: int, end: int, before: int, after: int) -> tuple
     while high > end and high < len(data) and 0x80 <= data[high] <= 0xBF:
         high -= 1
     return low, high
+
+
+def words_about(data: bytes, start: int, end: int) -> tuple[int, int]:
+    """Return a number's span with the words that may say what it is: no other digit, and so no other number."""
+    low, high = widened(data, start, end, _WORDS_BEFORE, _WORDS_AFTER)
+    before = data[low:start]
+    low = start - len(before) + len(before.rstrip(_NO_DIGITS))
+    return low, high - len(data[end:high].lstrip(_NO_DIGITS))
 
 
 def merged(spans: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:

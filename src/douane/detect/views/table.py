@@ -27,7 +27,7 @@ def views(rules: Rules) -> tuple[View, ...]:
         WrapView(),
         MarkupView(),
         SignView(),
-        NumberWordView(),
+        NumberWordView(rules.spoken),
         LeetView(shapes),
         TurnedView(),
         Rot13View(shapes),
