@@ -300,7 +300,6 @@ NAMED_BY: dict[str, tuple[str, ...]] = {
         "PESEL pracownika",
         "nr ewid.",
         "Polish national ID",
-        "numéro national polonais",
     ),
     "PT_NIF": (
         "NIF",

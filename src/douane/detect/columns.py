@@ -12,8 +12,10 @@ The columns that `INSERT INTO t (id, siren) VALUES` names head the tuples after 
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from itertools import islice
+from operator import attrgetter
 from typing import Final, NamedTuple
 
 from douane.detect.layouts import Layout, layout
@@ -60,13 +62,14 @@ class Table(NamedTuple):
 
 
 class Columns:
-    """The columns whose heads hold one of some words, given by the ends of those."""
+    """The columns whose heads hold one of some words, given by the ends of those. No table lies within another."""
 
-    __slots__ = ("_data", "_tables")
+    __slots__ = ("_data", "_starts", "_tables")
 
     def __init__(self, data: bytes, ends: Iterable[int], layouts: dict[int, Layout | None] | None = None) -> None:
         self._data = data
-        self._tables = tables(data, ends, {} if layouts is None else layouts)
+        self._tables = sorted(tables(data, ends, {} if layouts is None else layouts), key=attrgetter("start"))
+        self._starts = [table.start for table in self._tables]
 
     def hold(self, start: int) -> bool:
         """Tell whether what begins at `start` stands in one of the columns."""
@@ -81,8 +84,10 @@ class Columns:
         is in none of the tables.
         """
         other = -1
-        for table in self._tables:
-            if table.start <= start < table.end:
+        last = bisect_right(self._starts, start)
+        first = bisect_left(self._starts, self._starts[last - 1]) if last else 0
+        for table in self._tables[first:last]:
+            if start < table.end:
                 cuts, begin = _place(self._data, table, start, end)
                 if cuts == table.cell:
                     return begin
