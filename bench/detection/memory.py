@@ -25,7 +25,8 @@ def pss():
 libraries = pss()
 import douane.detect.scanner
 detect = pss()
-import douane.adapters.heap, douane.config, douane.gateway.pipeline, douane.http.server, douane.adapters.store, douane.adapters.telemetry
+import douane.adapters.heap
+import douane.config, douane.gateway.pipeline, douane.http.server, douane.adapters.store, douane.adapters.telemetry
 gateway = pss()
 scanner = douane.detect.scanner.Scanner(douane.config.detector_rules())
 douane.adapters.heap.give_back()

@@ -25,9 +25,11 @@ _LONGEST_LINE: Final = 4096
 _FIRST_ROWS: Final = 4
 _CELL: Final = re.compile(r"\S+(?: \S+)*")
 _WORD: Final = re.compile(r"\S+")
-_RULER: Final = re.compile(r"[ +|]*(?:[-=_\u2500\u2550]{2,}[ +|]*)+")
+_RULER: Final = re.compile(r"\A[ +|]*+[-=_\u2500\u2550]{2}[ +|=_\u2500\u2550-]*+")
 _RULES: Final = re.compile(r"[-=_\u2500\u2550]{2,}")
-_SENTENCE: Final = re.compile(r"[,;:?!] *$|(?:\S+ ){2}\S*[a-z]{3}[.,](?: |$)|(?:\S+ ){8}")
+_SENTENCE: Final = re.compile(
+    r"[,;:?!] {0,8}$|(?<!\S)(?:\S{1,40} ){2}\S{0,40}(?<=[a-z]{3})[.,](?: |$)|(?<!\S)(?:\S{1,40} ){8}"
+)
 _NUMBER: Final = re.compile(rb"[0-9]{5}")
 Span: TypeAlias = tuple[int, int]
 

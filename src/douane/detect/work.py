@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Final
 
 LEAST: Final = 9_000.0
-A_BYTE: Final = 0.25
+A_BYTE: Final = 0.28
 OF_UNITS: Final = 3_000.0
 USUAL: Final = 2.0
 PRICES: Final[Mapping[str, float]] = {

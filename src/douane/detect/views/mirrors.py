@@ -91,7 +91,7 @@ _TURNED_NUMBER = re.compile(
 )
 _ASIDE = 8
 _NO_WORDS_BEFORE = tuple(bytes((sign,)) for sign in b"-./#_=,;|\t<>\"'0123456789")
-_NO_WORDS_AFTER = re.compile(rb"[\-./#_][A-Za-z0-9]|[ )\]]*(?:[=|\t\"'0-9]|[,;] ?[\-0-9])")
+_NO_WORDS_AFTER = re.compile(rb"[\-./#_][A-Za-z0-9]|[ )\]]{0,4}(?:[=|\t\"'0-9]|[,;] ?[\-0-9])")
 """What stands about a number in a row of them, in a table or in a program."""
 _MOMENT = re.compile(rb"1[6-8][0-9]{14}|20[0-4][0-9](?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])[0-9]{7,8}")
 """A time in millionths of a second, or an id that begins with its day."""

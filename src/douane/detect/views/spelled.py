@@ -250,7 +250,7 @@ class NumberWordView:
         )  # fmt: skip
 
     def extracts(self, data: bytes, ends: Sequence[Sequence[int]], _found: Sequence[Candidate]) -> Iterator[Extract]:
-        hits = ends[0]
+        hits = list(dict.fromkeys(ends[0]))
         near: list[int] = []
         for at in range(_NEAR, len(hits)):
             if hits[at] - hits[at - _NEAR] <= 96:
