@@ -25,10 +25,11 @@ CHECKED = (
 """Types with check digits."""
 APART = ("UK_NINO", "US_SSN")
 OTHERS = ("EMAIL", "PHONE", "IP")
-NUMBERS, DISGUISES, PROMPTS = "numbers3.py", "disguises3.py", "prompts.jsonl"
+NUMBERS, DISGUISES, PROMPTS = "numbers4.py", "disguises4.py", "prompts.jsonl"
 SEALED = (NUMBERS, DISGUISES, PROMPTS)
 """What `--open` measures on. What was opened and mended by is for developing from then on."""
-OPENED_NUMBERS, OPENED_DISGUISES = ("numbers.py", "numbers2.py"), ("disguises.py", "disguises2.py")
+OPENED_NUMBERS = ("numbers.py", "numbers2.py", "numbers3.py")
+OPENED_DISGUISES = ("disguises.py", "disguises2.py", "disguises3.py")
 TRAINING = Path(__file__).resolve().parents[2] / "training/meaning/prompts"
 _LABELS = {
     "CREDIT_CARD": "CARD",
