@@ -192,7 +192,9 @@ def timetable(draw: random.Random) -> str:
 
 
 def chess(draw: random.Random) -> str:
-    move = lambda: f"{draw.choice('NBRQK')}{draw.choice('abcdefgh')}{draw.randint(1, 8)}"  # noqa: E731
+    def move() -> str:
+        return f"{draw.choice('NBRQK')}{draw.choice('abcdefgh')}{draw.randint(1, 8)}"
+
     return '[Event "Open"]\n[Round "3"]\n\n' + " ".join(
         f"{n}. {move()} {move()}" for n in range(1, draw.randint(20, 60))
     )

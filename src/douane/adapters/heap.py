@@ -1,6 +1,6 @@
 """Gives memory that was only needed to start back to the system.
 
-Compiling the detectors' patterns takes some 20 MB for a moment, which the C library would keep for later.
+Compiling the detectors' patterns takes some 45 MB for a moment, which the C library would keep for later.
 """
 
 from __future__ import annotations
