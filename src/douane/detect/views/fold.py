@@ -95,7 +95,7 @@ class FoldView:
     """Letters, digits and blanks as they are read, not as they are encoded."""
 
     name = "fold"
-    version = "1"
+    version = "2"
     wild = False
     closer: tuple[Probe, ...] = ()
     shared: Shared = ()
@@ -121,7 +121,7 @@ class FoldView:
 
 
 def _with_digits(number: re.Match[str]) -> str:
-    """Return a number with digits for letters, where one of these touches a digit: `\u041e\u041e\u041e 7701` is a firm's."""
+    """Return a number with digits for letters, where one of these touches a digit; a word before a number does not."""
     signs = number[0]
     return signs.translate(_ALIKE_DIGITS) if _TOUCHES_DIGIT.search(signs) is not None else signs
 

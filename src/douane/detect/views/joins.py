@@ -153,7 +153,7 @@ class LineView:
     """Lines of one to eight signs, joined with the line before and the line after."""
 
     name = "lines"
-    version = "1"
+    version = "2"
     wild = False
     shared: Shared = ()
     probes: tuple[Probe, ...] = ()
@@ -204,7 +204,7 @@ class MarkupView:
     """Marks of markdown and HTML inside words and numbers."""
 
     name = "markup"
-    version = "1"
+    version = "2"
     wild = False
     shared: Shared = ()
     probes: tuple[Probe, ...] = (

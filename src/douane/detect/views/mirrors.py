@@ -54,6 +54,7 @@ _LEET_ENDINGS = tuple(
     if not written.isalpha()
 )
 _LEET_DOMAIN = re.compile(rb"[A-Za-z0-9.\-]{2,64}")
+_GOES_ON = re.compile(rb"[.\-][A-Za-z0-9]")
 _LONGEST_DOMAIN = 66
 _LETTERS = bytes.maketrans(b"01", b"ol")
 _DOMAIN_FIRST = re.compile(
@@ -311,7 +312,7 @@ class LeetView:
     """Letters among the digits of a number. Of an account number its country tells where letters stand."""
 
     name = "leet"
-    version = "2"
+    version = "3"
     wild = True
     shared: Shared = ()
     probes: tuple[Probe, ...] = (Probe(rb"[^A-Za-z0-9]", heads=_LEET_ENDINGS),)
@@ -349,7 +350,9 @@ class LeetView:
         spans = []
         for hit in hits:
             at = data.rfind(b"@", max(0, hit - _LONGEST_DOMAIN), hit)
-            if at >= 0 and _LEET_DOMAIN.fullmatch(data, at + 1, hit - 1) is not None:
+            if at < 0 or _GOES_ON.match(data, hit - 1) is not None:
+                continue
+            if _LEET_DOMAIN.fullmatch(data, at + 1, hit - 1) is not None:
                 spans.append((at + 1, hit - 1))
         for near in together(data, spans, 96):
             yield replaced(self.name, data, near, _in_letters)

@@ -40,7 +40,7 @@ class SignView:
     """`[at]`, `(dot)`, ` arobase ` and the like."""
 
     name = "signs"
-    version = "1"
+    version = "2"
     wild = True
     closer: tuple[Probe, ...] = ()
     shared: Shared = ()
@@ -238,7 +238,7 @@ class NumberWordView:
     """Runs of number words as digits, what is written in digits between them left as it is."""
 
     name = "words"
-    version = "3"
+    version = "4"
     wild = True
     closer: tuple[Probe, ...] = ()
     shared: Shared = ()
