@@ -263,3 +263,112 @@ def test_a_turned_number_is_named_from_further_off_and_after_a_comma(scanner):
     assert told(scanner, "My old mobile number is gone, take 4978637212 now", "PHONE") == ["4978637212"]
     assert told(scanner, "reach her at 7126-626 )514(", "PHONE") == ["7126-626 )514("]
     assert told(scanner, "for tomorrow morning, 1111111111111114 will do", "CARD") == ["1111111111111114"]
+
+
+def whole(scanner, text, kind, shown):
+    """Tell whether a finding of a kind lies on most of a value, and on little else."""
+    start = text.index(shown)
+    return any(
+        f.type == kind
+        and min(f.end, start + len(shown)) - max(f.start, start) >= 0.6 * max(len(shown), f.end - f.start)
+        for f in scanner.scan(text).findings
+    )
+
+
+SHOWN = {
+    "marks of Markdown beside hyphens and in domains": [
+        ("CARD", "4111-1111-`1111`-1111", "Please charge {} for the room."),
+        ("CARD", "`4111`-1111-1111-1111", "Voici la carte : {} merci"),
+        ("CARD", "4111-**1111**-**1111**-1111", '{{"pan": "{}"}}'),
+        ("CARD", "5555-5555-~~5555~~-4444", "la carta è {}, grazie"),
+        ("CARD", "4111-1111-1111-__1111__", "card {}\nthanks"),
+        ("IBAN", "DE89-`3704`-0044-0532-0130-00", "Konto {} bitte"),
+        ("IBAN", "FR76-3000-**6000**-0112-3456-7890-189", "virement sur {} svp"),
+        ("PHONE", "06-`12`-34-56-78", "appelle le {} ce soir"),
+        ("PHONE", "+33-6-__12__-34-56-78", "tel: {}"),
+        ("PHONE", "+49-30-~~9018~~-2000", "Rückruf an {} erbeten"),
+        ("PHONE", "`06`-12-34-56-78", "tél {}"),
+        ("NIR", "1-85-05-`78`-006-084-91", "sécu {} du salarié"),
+        ("EMAIL", "anna@muster-`firma`.de", "schreib an {} bitte"),
+        ("EMAIL", "anna.k@firma.**de**", "schreib an {} bitte"),
+        ("EMAIL", "anna.k@firma.__fr__", "écris à {} stp"),
+        ("EMAIL", "paul@sub.`example`.org", "mail {}."),
+        ("EMAIL", "paul@ex-~~ample~~.org", "mail {}."),
+    ],
+    "four a line, between other lines": [
+        ("CARD", "4111\n1111\n1111\n1111", "Hola\n{}\nGracias por todo"),
+        ("CARD", "4111\n1111\n1111\n1111", "> the number\n{}\n- next thing"),
+        ("CARD", "4111\n1111\n1111\n1111", "Bob: card is {}\nBob: ok?"),
+        ("CARD", "3782\n8224\n6310\n005", "Amex\n{}\nSincerely, Tom"),
+        ("NIR", "1850\n5780\n0608\n491", "assurée :\n{}\nmerci beaucoup"),
+        ("NIR", "1850\n5780\n0608\n491", "Frau Meier sagt\n{}\n2) Akte schließen"),
+        ("IBAN", "DE89\n3704\n0044\n0532\n0130\n00", "Bitte\n{}\nDanke dir"),
+        ("PHONE", "0612\n3456\n78", "Nina: {}\nNina: bisous"),
+        ("EMAIL", "jean\n.dup\nont@\nexem\nple.\nfr", "mail\n{}\nMerci bien"),
+    ],
+    "digits in a top-level domain": [
+        ("EMAIL", "m.k0h1er@exam.c0m", "an {} bitte"),
+        ("EMAIL", "s0phie.1e@0range.inf0", "écris à {} demain"),
+        ("EMAIL", "b0b@ma1l.c0.uk", "ask {} today"),
+        ("EMAIL", "k.1ind@post.1u", "{}"),
+        ("EMAIL", "anna@rij.n1", "mail naar {}, dank"),
+        ("EMAIL", "o1a@fundacja.p1", "do {} jutro"),
+    ],
+    "digits in words before an @": [
+        ("EMAIL", "paul.martin deux trois@free.fr", "écris à {} demain"),
+        ("EMAIL", "p_martin one nine eight@mail.com", "to {} now"),
+        ("EMAIL", "anna.schmidt drei vier fünf@web.de", "an {} bitte"),
+        ("EMAIL", "luca.rossi due tre@libero.it", "scrivi a {} oggi"),
+        ("EMAIL", "ana.gil cinco seis@correo.es", "a {} hoy"),
+    ],
+    "dots in words": [
+        ("CARD", "4111 [dot] 1111 [dot] 1111 [dot] 1111", "pay with {} please"),
+        ("CARD", "4111(point)1111(point)1111(point)1111", "carte {} merci"),
+        ("CARD", "4111 (dot) 1111 (dot) 1111 (dot) 1111", "{}"),
+        ("IBAN", "DE89 [dot] 3704 [dot] 0044 [dot] 0532 [dot] 0130 [dot] 00", "Konto {} bitte"),
+        ("IBAN", "FR76[dot]3000[dot]6000[dot]0112[dot]3456[dot]7890[dot]189", "virement {}."),
+        ("IBAN", "GB29 {dot} NWBK {dot} 6016 {dot} 1331 {dot} 9268 {dot} 19", "pay {} now"),
+        ("NIR", "1[dot]85[dot]05[dot]78[dot]006[dot]084[dot]91", "secu {} ok"),
+        ("NIR", "1 (dot) 85 (dot) 05 (dot) 78 (dot) 006 (dot) 084 (dot) 91", "- {}"),
+        ("PHONE", "06[dot]12[dot]34[dot]56[dot]78", "tel {} ok"),
+    ],
+    "letters that look like digits": [
+        (
+            "CARD",
+            "4\u041e\u041e\u041e-\u041e\u041e\u041e\u041e-\u041e\u041e\u041e\u041e-\u041e\u041e\u041e2",
+            "card {} ok",
+        ),
+        ("CARD", "\u0417782 822463 1\u041e\u041e\u041e5", "card {} ok"),
+        ("IBAN", "NL91 ABNA \u041e417 164\u0417 \u041e\u041e", "naar {} graag"),
+        ("IBAN", "BE71 \u041e961 2\u041745 6769", "{}"),
+        ("IBAN", "FR76 \u0417\u041e\u041e\u041e 6\u041e\u041e\u041e \u041e112 \u0417456 789\u041e 189", "vers {} svp"),
+        ("NIR", "1 85 \u041e5 78 \u041e\u041e6 \u041e84 91", "- {}"),
+        ("NIR", "1850578\u041e\u041e608491", "nir={};"),
+        ("PHONE", "\u041e6 12 \u04174 56 78", "tél. {} ok"),
+        ("PHONE", "+\u0417\u0417 6 12 \u04174 56 78", "tél. {} ok"),
+        ("PHONE", "+49 \u0417\u041e 9\u041e18 2\u041e\u041e\u041e", "Rückruf {} ok"),
+    ],
+}
+
+
+@pytest.mark.parametrize("form", SHOWN)
+def test_a_value_is_told_whole_in_every_layout(scanner, form):
+    missed = [(text, shown) for kind, shown, text in SHOWN[form] if not whole(scanner, text.format(shown), kind, shown)]
+    assert missed == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\u041e\u041e\u041e 7701234567 \u0438 \u0417 25", "Fix: see `self`-`other`.`fr` and a.`b` - `c`",
+        "4111 [dot] 2222 [dot] 3333 [dot] 4444", "pip install app@v1.0.c0m.1 and x@1.2.3", "one two three@ home",
+        "2023\n2024\n2025\n2026\nAll years\n", "a.b`c`-1`-2",
+    ],
+)  # fmt: skip
+def test_what_looks_like_one_of_these_forms_is_none(scanner, text):
+    assert told(scanner, text, "CARD") + told(scanner, text, "PHONE") + told(scanner, text, "EMAIL") == []
+
+
+def test_one_number_word_before_an_address_is_a_word(scanner):
+    assert told(scanner, "write to one@exemple.fr", "EMAIL") == ["one@exemple.fr"]
+    assert told(scanner, "we are at six@exemple.fr", "EMAIL") == ["six@exemple.fr"]

@@ -39,6 +39,16 @@ _SIGNS = rb"[0-9]\xe2\x88\x92[0-9]|\xef\xb9[\x92\x98\xab]|\xe2\x80[\xa8\xa9]"
 _ODD = (_UNSEEN, _JOINERS, _MARKS, _WIDE, _DIGITS, _STYLED, _ALIKE, _SIGNS)
 _LEADS = rb"[!-~]?[\x02-\x1f\x7f\xc2-\xf3]"
 _MOST_REMEMBERED = 4096
+_LOOKS_0, _LOOKS_3 = "\u041e\u043e\u039f\u03bf", "\u0417\u0437"
+_ALIKE_DIGITS = str.maketrans(dict.fromkeys(_LOOKS_0, "\u0660") | dict.fromkeys(_LOOKS_3, "\u0663"))
+"""To digits of another script, which take as many bytes in UTF-8."""
+_LOOKS_DIGIT = _LOOKS_0 + _LOOKS_3
+_TOUCHES_DIGIT = re.compile(f"[0-9+][{_LOOKS_DIGIT}]|[{_LOOKS_DIGIT}][0-9]")
+_DIGIT = f"(?:[0-9]|[{_LOOKS_DIGIT}](?![a-z\u0370-\u04ff](?<![{_LOOKS_DIGIT}])))"
+_AMONG_DIGITS = re.compile(
+    f"(?<![\u0370-\u04ff]){_DIGIT}(?:[ .\\-/()]{{0,2}}(?:[A-Z\u0410\u0412]{{1,4}}[ .\\-]?)?{_DIGIT}){{8,30}}"
+)
+"""A number of somebody's, some of whose digits are letters."""
 _NOT_PLAIN = re.compile("[^ -~\t\n\r]")
 """What may be folded: every other sign is a byte, and stands for itself."""
 
@@ -85,7 +95,7 @@ class FoldView:
     """Letters, digits and blanks as they are read, not as they are encoded."""
 
     name = "fold"
-    version = "1"
+    version = "2"
     wild = False
     closer: tuple[Probe, ...] = ()
     shared: Shared = ()
@@ -100,12 +110,20 @@ class FoldView:
         first = min(hits[0] for hits in ends if hits)
         for low, high in matches(self._odd, data, max(0, first - 8), _REACH, _REACH):
             text = data[low:high].decode("utf-8", "surrogateescape")
+            if _TOUCHES_DIGIT.search(text) is not None:
+                text = _AMONG_DIGITS.sub(_with_digits, text)
             folded = text.translate(self._table)
             if folded != text:
                 plain = folded.encode("utf-8", "surrogateescape").replace(b"\x00", b" ")
                 yield Extract(
                     self.name, plain, Edited(low, Folding(text, low, self._table)), low, None, high - low - len(text)
                 )
+
+
+def _with_digits(number: re.Match[str]) -> str:
+    """Return a number with digits for letters, where one of these touches a digit; a word before a number does not."""
+    signs = number[0]
+    return signs.translate(_ALIKE_DIGITS) if _TOUCHES_DIGIT.search(signs) is not None else signs
 
 
 class Folding:

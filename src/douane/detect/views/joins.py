@@ -40,6 +40,12 @@ _CHUNKS = re.compile(
     rb"[0-9A-Za-z@.+()_\- ](?:(?:\r?\n|\\n)(?:> ?)?" + _CHUNK + rb"){1,}(?:\r?\n|\\n)(?:> ?)?(?=[0-9A-Za-z@.+()_\- ])"
 )
 _BREAK = re.compile(rb"(?:\r?\n|\\n)(?:> ?)?")
+_BREAK_INSIDE = re.compile(
+    _BREAK.pattern
+    + rb"(?![A-Za-z\xc3][a-z\x80-\xbf\xc3']+(?:[:;,.!?]{0,2} |>)|[0-9]{1,2}[).] |- "
+    + rb"|(?<=[a-z]\n)(?:[0-9]{2,8}|[A-Z]{2}[0-9]{2})\r?\n[0-9])"
+)
+"""No break before the next line's words, nor between words and the first of several lines of digits."""
 _COLUMN = 16
 _FEWEST_LINES, _LONGEST_ROW = 3, 256
 _OF_NUMBERS = b"0123456789+-"
@@ -49,6 +55,13 @@ _TAGS = ("b", "i", "u", "em", "strong", "span", "mark", "code", "font", "a", "wb
 _MARKUP = re.compile(
     rb"\*{1,3}|__|~~|`{1,3}|\\(?=[!-/:-@\[-`{-~])|</?[A-Za-z][A-Za-z0-9]{0,11}(?: [^<>\x00]{0,64})?/?>"
 )
+
+_MARKS_IN_DOMAIN = (
+    Probe(rb"[A-Za-z0-9]", heads=tuple(sign + mark for sign in (rb"\.", b"-") for mark in (b"`", rb"\*\*", b"~~"))),
+    Probe(rb"[a-z]{2,3}__", heads=(rb"\.__",)),
+    Probe(rb"[a-z]{2,24}__\.", heads=(b"-__",)),
+)
+_LONGEST_TO_MARK = 72
 
 
 class SpacedView:
@@ -140,7 +153,7 @@ class LineView:
     """Lines of one to eight signs, joined with the line before and the line after."""
 
     name = "lines"
-    version = "1"
+    version = "2"
     wild = False
     shared: Shared = ()
     probes: tuple[Probe, ...] = ()
@@ -160,7 +173,7 @@ class LineView:
             done = run.end()
             spans.append(widened(data, run.start(), run.end(), 64, 64))
         for low, high in merged(spans):
-            yield edited(self.name, data, low, high, _BREAK, _nothing, only=True)
+            yield edited(self.name, data, low, high, _BREAK_INSIDE, _nothing, only=True)
 
 
 class WrapView:
@@ -191,7 +204,7 @@ class MarkupView:
     """Marks of markdown and HTML inside words and numbers."""
 
     name = "markup"
-    version = "1"
+    version = "2"
     wild = False
     shared: Shared = ()
     probes: tuple[Probe, ...] = (
@@ -204,8 +217,11 @@ class MarkupView:
             rb" ?[0-9A-Za-z@.]",
             heads=tuple(f"<{slash}{name}>".encode() for name in _TAGS for slash in ("", "/")),
         ),
+        *(Probe(rb"[0-9]", heads=(b"-" + mark,)) for mark in (rb"\*\*", b"__", b"~~")),
+        *_MARKS_IN_DOMAIN,
     )
     closer: tuple[Probe, ...] = (
+        Probe(rb"[0-9]-[`*][0-9]"), Probe(rb"[0-9][`*]-[0-9]"),
         Probe(rb"[0-9A-Za-z@.][`*][0-9A-Za-z@.]"),
         Probe(rb"[0-9@.] ?[`*] ?[0-9@.]"),
         Probe(rb"[0-9][`*] [A-Z0-9]"), Probe(rb"[A-Z0-9] [`*][0-9]"), Probe(rb"[0-9] [`*][A-Z]{4}[`*] [0-9]"),
@@ -213,7 +229,16 @@ class MarkupView:
     )  # fmt: skip
 
     def extracts(self, data: bytes, ends: Sequence[Sequence[int]], _found: Sequence[Candidate]) -> Iterator[Extract]:
-        for low, high in around(data, sorted([end for hits in ends for end in hits]), 72, 72):
+        last = len(self.probes)
+        first = last - len(_MARKS_IN_DOMAIN)
+        near = [end for hits in (*ends[:first], *ends[last:]) for end in hits]
+        near += [
+            end
+            for hits in ends[first:last]
+            for end in hits
+            if data.rfind(b"@", max(0, end - _LONGEST_TO_MARK), end) >= 0
+        ]
+        for low, high in around(data, sorted(near), 72, 72):
             yield edited(self.name, data, low, high, _MARKUP, _nothing, only=True)
 
 

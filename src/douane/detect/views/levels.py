@@ -32,6 +32,8 @@ _CLOSER: Final = 1 << 16
 """The first number of the gates that are asked in a pass of their own."""
 _EXACT: Final = frozenset(("fold", "percent", "escape", "entity", "quoted", "markup"))
 """The views that show what every reader of the text sees. Others put together what may not belong together."""
+_EXACT_OF_ADDRESS: Final = _EXACT | {"words"}
+"""Two digits in words right before an `@` belong to the address."""
 _NO_TEXT: Final = re.compile("[\ud800-\udfff]")
 _ROUNDED: Final = 3
 """A span of decoded text is told in whole groups of signs, so two that touch may share one."""
@@ -207,7 +209,8 @@ class Levels:
             span = level.origin(candidate.start, candidate.end)
             if span is None:
                 continue
-            of_part = _EXACT.issuperset(path) and known.has_part(candidate.type, *span)
+            exact = _EXACT if candidate.type != "EMAIL" else _EXACT_OF_ADDRESS
+            of_part = exact.issuperset(path) and known.has_part(candidate.type, *span)
             if not known.is_new(candidate.type, *span) and not of_part:
                 continue
             told.append(

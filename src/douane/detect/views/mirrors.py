@@ -48,6 +48,15 @@ _TOP_DOMAINS = (
     " company consulting digital media news world life work jobs academy software network design studio expert"
     " photography gmbh asia"
 )
+_LEET_ENDINGS = tuple(
+    rb"\.%b" % written.encode()
+    for written in sorted({domain.replace("o", "0").replace("l", "1") for domain in _TOP_DOMAINS.split()})
+    if not written.isalpha()
+)
+_LEET_DOMAIN = re.compile(rb"[A-Za-z0-9.\-]{2,64}")
+_GOES_ON = re.compile(rb"[.\-][A-Za-z0-9]")
+_LONGEST_DOMAIN = 66
+_LETTERS = bytes.maketrans(b"01", b"ol")
 _DOMAIN_FIRST = re.compile(
     rb"(?:%b)\.[A-Za-z0-9\-]{2,}" % "|".join(domain[::-1] for domain in _TOP_DOMAINS.split()).encode()
 )
@@ -303,10 +312,10 @@ class LeetView:
     """Letters among the digits of a number. Of an account number its country tells where letters stand."""
 
     name = "leet"
-    version = "2"
+    version = "3"
     wild = True
     shared: Shared = ()
-    probes: tuple[Probe, ...] = ()
+    probes: tuple[Probe, ...] = (Probe(rb"[^A-Za-z0-9]", heads=_LEET_ENDINGS),)
     closer: tuple[Probe, ...] = (
         Probe(rb"[0-9][ .\-]?[OolI|]{1,4}[ .\-]?[0-9]"),
         Probe(rb"[0-9][OolI|]{1,4}[^A-Za-z0-9]"),
@@ -321,7 +330,8 @@ class LeetView:
     def extracts(self, data: bytes, ends: Sequence[Sequence[int]], _found: Sequence[Candidate]) -> Iterator[Extract]:
         numbers: list[tuple[int, int]] = []
         accounts: list[tuple[int, int]] = []
-        hits = sorted(chain(*ends))
+        yield from self._addresses(data, ends[0])
+        hits = sorted(chain(*ends[1:]))
         for low, high in merged(_leet_signs(data, hit - 1) for hit in hits):
             if high - low > _FEWEST_LEET:
                 numbers += [run.span() for run in _LEET_RUN.finditer(data, low, high) if _is_leet_number(run[0])]
@@ -334,6 +344,18 @@ class LeetView:
         for spans, write in ((numbers, _leet), (accounts, self._by_shape)):
             for near in together(data, spans, 96):
                 yield replaced(self.name, data, near, write)
+
+    def _addresses(self, data: bytes, hits: Sequence[int]) -> Iterator[Extract]:
+        """Yield addresses whose last label is no top-level domain, and is one with letters for its digits."""
+        spans = []
+        for hit in hits:
+            at = data.rfind(b"@", max(0, hit - _LONGEST_DOMAIN), hit)
+            if at < 0 or _GOES_ON.match(data, hit - 1) is not None:
+                continue
+            if _LEET_DOMAIN.fullmatch(data, at + 1, hit - 1) is not None:
+                spans.append((at + 1, hit - 1))
+        for near in together(data, spans, 96):
+            yield replaced(self.name, data, near, _in_letters)
 
     def _is_account(self, signs: bytes) -> bool:
         if signs[:2] not in self._shapes:
@@ -374,6 +396,10 @@ def _leet_signs(data: bytes, at: int) -> tuple[int, int]:
     after = data[at : at + _LONGEST_NUMBER]
     stretch = len(after) - len(after.lstrip(_LEET_BYTES))
     return start, at + stretch + 1
+
+
+def _in_letters(signs: bytes) -> bytes:
+    return signs.translate(_LETTERS)
 
 
 def _leet(signs: bytes) -> bytes:

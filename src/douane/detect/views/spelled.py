@@ -40,7 +40,7 @@ class SignView:
     """`[at]`, `(dot)`, ` arobase ` and the like."""
 
     name = "signs"
-    version = "1"
+    version = "2"
     wild = True
     closer: tuple[Probe, ...] = ()
     shared: Shared = ()
@@ -128,9 +128,12 @@ _NOT_HEARD = frozenset(("una", "uno", "uma", "een", "ein", "eins", "dos", "één
 _BEFORE_AT, _MOST_BEFORE_AT = b" ,-", 2
 _LONGEST_NUMBER_WORD = 24
 _AT_AND_SIGN = 2
-_TO_AT = re.compile(rb"[ ,\-]{1,2}(?=@)")
+_TO_AT = re.compile(rb"[ ,\-]{0,2}(?=@)")
+_OF_LOCAL = re.compile(rb"[A-Za-z0-9._+\-] ")
 _GAP = re.compile(rb"[ ,.\-/\t\n]{0,4}(?:(?:et|and|puis|then|und|y|e|en)[ ,]{1,2}|(?P<letter>[ABab])[ ,\-]{1,2})?")
 _FEWEST = 3
+_PAIR = 2
+"""So many digits before an `@` go on with the word before them, as one name."""
 _NEAR = 2
 
 
@@ -167,6 +170,7 @@ class Spoken:
         words = (*self._values, *self._times, *_spelt(plus), b"cent", b"hundred", b"a ", b"a-")
         self._begins = re.compile(rb"[%b](?<![a-z\xc3\x80-\xbf][\x00-\xff])(?:%b)" % _beginnings(words))
         self._ends = tuple(word.replace(b"-", gap) for word in self._values for gap in (b"-", b" "))
+        self.heads_at = tuple(dict.fromkeys(b" " + spelt for spelt in _spelt(units)))
         self.heads = tuple(dict.fromkeys(spelt for spelt in _spelt(_heard(rows))))
 
     def numbers(self, data: bytes, low: int, high: int) -> Iterator[re.Match[bytes]]:
@@ -234,7 +238,7 @@ class NumberWordView:
     """Runs of number words as digits, what is written in digits between them left as it is."""
 
     name = "words"
-    version = "3"
+    version = "4"
     wild = True
     closer: tuple[Probe, ...] = ()
     shared: Shared = ()
@@ -247,6 +251,7 @@ class NumberWordView:
                 caseless=True, heads=self._spoken.heads,
             ),
             Probe(rb"[a-z],? @[A-Za-z0-9]", caseless=True), Probe(rb"[a-z]-@[A-Za-z0-9]", caseless=True),
+            Probe(rb"@[A-Za-z0-9]", caseless=True, heads=self._spoken.heads_at),
         )  # fmt: skip
 
     def extracts(self, data: bytes, ends: Sequence[Sequence[int]], _found: Sequence[Candidate]) -> Iterator[Extract]:
@@ -263,12 +268,24 @@ class NumberWordView:
                     for end in chain(ends[1], ends[2])
                     if self._spoken.ends_in_number(data[max(0, end - _LONGEST_NUMBER_WORD) : end - _AT_AND_SIGN])
                 ),
+                *ends[3],
             ]
         )
         for low, high in around(data, near, 128, 128):
             made = _in_digits(self._spoken, data, low, high)
             if made is not None:
                 yield made
+
+
+def _join_with_word(data: bytes, edits: list[Edit], at: int) -> None:
+    """Let the digits right before an `@` go on with the word before them, where there are two and more."""
+    first, digits = at, len(edits[at][2])
+    while first and edits[first - 1][1] == edits[first][0]:
+        first -= 1
+        digits += len(edits[first][2])
+    start, end, written = edits[first]
+    if digits >= _PAIR and _OF_LOCAL.match(data, start - 2) is not None:
+        edits[first] = (start - 1, end, written)
 
 
 def _in_digits(spoken: Spoken, data: bytes, low: int, high: int) -> Extract | None:
@@ -286,6 +303,7 @@ def _in_digits(spoken: Spoken, data: bytes, low: int, high: int) -> Extract | No
         to_sign = _TO_AT.match(data, end)
         if to_sign is not None:
             edits[at] = (start, to_sign.end(), written)
+            _join_with_word(data, edits, at)
             of_address = True
         if data[start - 2 : start] == b"+ ":
             edits[at] = (start - 1, *edits[at][1:])
