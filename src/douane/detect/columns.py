@@ -155,14 +155,16 @@ def tables(data: bytes, ends: Iterable[int], layouts: dict[int, Layout | None] |
     opened, values = -1, (-1, -1)
     delimiter, cuts = b"", 0
     drawn: Layout | None = None
+    row: html_tables.Row | None = None
     for end in islice(ends, _MOST_WORDS):
         word = end - 2
         if stop < word < below or values[0] <= word < values[1]:
             continue
-        markup = html_tables.row_of(data, word)
-        if markup is not None:
-            found.append(Table(markup.below, markup.end, _TAGS, html_tables.ordinal(data, markup.start, word)))
-            heading, stop, below = -1, markup.below, markup.end
+        if row is None or not row.start < word < row.below:
+            row = html_tables.row_of(data, word)
+        if row is not None and row.end > row.below:
+            found.append(Table(row.below, row.end, _TAGS, html_tables.ordinal(data, row.start, word)))
+            heading, stop, below = -1, row.below, row.end
             continue
         start = _line_start(data, word)
         into = _into(data, word)

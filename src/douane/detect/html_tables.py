@@ -36,7 +36,7 @@ _LABEL_END: Final = re.compile(
 
 
 class Row(NamedTuple):
-    """A row of heads: where it begins, and where the rows below it begin and end."""
+    """A row: where it begins, and where the rows below it begin and end; none are below what is no row of heads."""
 
     start: int
     below: int
@@ -44,7 +44,7 @@ class Row(NamedTuple):
 
 
 def row_of(data: bytes, word: int) -> Row | None:
-    """Return the row of heads that a word stands in; None where it stands in no cell, or heads nothing.
+    """Return the row that a word stands in; None where it stands in no cell of one.
 
     >>> row_of(b"<tr><th>NIF<th>x</tr><tr><td>1<td>2</tr></table>", 10)
     Row(start=0, below=16, end=40)
@@ -62,14 +62,15 @@ def row_of(data: bytes, word: int) -> Row | None:
     return _heads(data, low + start, word)
 
 
-def _heads(data: bytes, start: int, word: int) -> Row | None:
+def _heads(data: bytes, start: int, word: int) -> Row:
     stop = _ROW_END.search(data, word, word + _LONGEST_ROW)
     if stop is None or stop[0] == b"\x00":
-        return None
+        over = stop.start() if stop is not None else min(len(data), word + _LONGEST_ROW)
+        return Row(start, over, over)
     kinds = [cell[1].lower() for cell in _CELL.finditer(data, start, stop.start())]
     is_pair = b"h" in kinds and b"d" in kinds and kinds.count(b"h") * 2 == len(kinds)
     if is_pair or _NUMBER.search(data, start, stop.start()) is not None:
-        return None
+        return Row(start, stop.start(), stop.start())
     over = _TABLE_END.search(data, stop.start(), stop.start() + _LONGEST_TABLE)
     end = over.start() if over else min(len(data), stop.start() + _LONGEST_TABLE)
     return Row(start, stop.start(), end)
