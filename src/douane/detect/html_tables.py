@@ -71,8 +71,8 @@ def _heads(data: bytes, start: int, word: int) -> Row:
     is_pair = b"h" in kinds and b"d" in kinds and kinds.count(b"h") * 2 == len(kinds)
     if is_pair or _NUMBER.search(data, start, stop.start()) is not None:
         return Row(start, stop.start(), stop.start())
-    over = _TABLE_END.search(data, stop.start(), stop.start() + _LONGEST_TABLE)
-    end = over.start() if over else min(len(data), stop.start() + _LONGEST_TABLE)
+    closed = _TABLE_END.search(data, stop.start(), stop.start() + _LONGEST_TABLE)
+    end = closed.start() if closed else min(len(data), stop.start() + _LONGEST_TABLE)
     return Row(start, stop.start(), end)
 
 
