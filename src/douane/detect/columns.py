@@ -3,6 +3,8 @@
 A head is a cell of a line whose next line has as many delimiters: `siren;nom` over `732829320;Durand`, a row of a
 Markdown table, a line with tabs. The table ends with the first line that is cut otherwise.
 
+What stands in quotes delimits nothing. In LaTeX ampersands delimit, in wikis bars, in HTML tags (`html_tables`).
+
 Lines of dashes between rows (`---+---`) are passed over; strokes drawn as boxes delimit, too. Where nothing delimits,
 blanks may (`layouts`): only for `Columns`, which ask for the column of a place.
 
@@ -18,13 +20,27 @@ from itertools import islice
 from operator import attrgetter
 from typing import Final, NamedTuple
 
+from douane.detect import html_tables
 from douane.detect.layouts import Layout, layout
 
+_TAGS: Final = b"<"
+"""The delimiter of a table of HTML."""
 _DELIMITERS: Final = (b";", b"\t", b"|", b"\xe2\x94\x82", b"\xe2\x94\x83", b"\xe2\x95\x91", b",")
 _HEAVY: Final = b"\xe2\x94\x83"
 _LIGHT: Final = b"\xe2\x94\x82"
 """Boxes have heavy strokes around heads and light ones below."""
-_RULER: Final = re.compile(rb"(?:[-+=|: \t\r]|\xe2[\x94\x95][\x80-\xbf])+")
+_BELOW_HEADS: Final = {_HEAVY: _LIGHT, b"||": b"|", b"!!": b"||"}
+"""Delimiters of heads that are not those of the rows: of boxes, of Confluence, of MediaWiki."""
+_TEX: Final = re.compile(rb"\\\\[^&\n]{0,32}\Z")
+_AMPERSAND: Final = b" & "
+_RULER: Final = re.compile(
+    rb"(?:[-+=|: \t\r]|\xe2[\x94\x95][\x80-\xbf])+"
+    rb"|\s*\\(?:hline|[a-z]{1,8}rule|endhead|cline\{[^{}]*\})\s*(?:\\hline\s*)?"
+)
+_QUOTES_HIDE: Final = (b",", b";")
+_QUOTED_CELL: Final = re.compile(rb'"[^"\n]*"')
+_VALUE_NEXT: Final = re.compile(rb'[^;\t|,\n]*[;\t|,] *"?[A-Za-z]{0,4} ?[0-9](?:[ ./\-]?[0-9]){6}')
+"""In a row of a name and its number, no column is headed."""
 _LONGEST_LINE: Final = 4096
 _MOST_CELLS: Final = 2000
 _MOST_WORDS: Final = 256
@@ -94,6 +110,17 @@ class Columns:
                 other = other if other == 0 else LOOSE if table.loose else 0
         return other
 
+    def is_cell(self, start: int, end: int) -> bool:
+        """Tell whether a value begins where a head does in a table of fixed width, and so does what follows it."""
+        last = bisect_right(self._starts, start)
+        table = self._tables[last - 1] if last else None
+        if table is None or table.layout is None or start >= table.end:
+            return False
+        line = max(_line_start(self._data, start), table.start)
+        rest = self._data[end : end + _LONGEST_LINE]
+        follows = end + len(rest) - len(rest.lstrip(b" "))
+        return table.layout.begins(self._data, line, start) and table.layout.begins(self._data, line, follows)
+
     def reaches(self) -> list[tuple[int, int]]:
         """Return where the tables lie, as far as they are looked through for what no probe tells."""
         return [(table.start, min(table.end, table.start + _LOOKED_THROUGH)) for table in self._tables]
@@ -103,6 +130,9 @@ class Columns:
         """Yield a column's cells, each with its place in the text; so many at most."""
         if table.delimiter == _TUPLES:
             yield from _cells(data, table)
+            return
+        if table.delimiter == _TAGS:
+            yield from html_tables.cells(data, table.start, table.end, table.cell)
             return
         at = table.start
         for line in islice(data[table.start : table.end].split(b"\n"), _MOST_CELLS):
@@ -125,9 +155,16 @@ def tables(data: bytes, ends: Iterable[int], layouts: dict[int, Layout | None] |
     opened, values = -1, (-1, -1)
     delimiter, cuts = b"", 0
     drawn: Layout | None = None
+    row: html_tables.Row | None = None
     for end in islice(ends, _MOST_WORDS):
         word = end - 2
         if stop < word < below or values[0] <= word < values[1]:
+            continue
+        if row is None or not row.start < word < row.below:
+            row = html_tables.row_of(data, word)
+        if row is not None and row.end > row.below:
+            found.append(Table(row.below, row.end, _TAGS, html_tables.ordinal(data, row.start, word)))
+            heading, stop, below = -1, row.below, row.end
             continue
         start = _line_start(data, word)
         into = _into(data, word)
@@ -141,14 +178,15 @@ def tables(data: bytes, ends: Iterable[int], layouts: dict[int, Layout | None] |
             heading, stop = start, _line_end(data, word)
             delimiter, cuts = _cut(data, start, stop)
             below = _below(data, stop, delimiter, cuts) if cuts else stop
+            below = stop if cuts == 1 and _VALUE_NEXT.match(data, word, stop) is not None else below
             drawn = _drawn(data, start, stop, layouts) if below == stop else None
             below = drawn.end if drawn is not None else below
         if drawn is not None:
             found.append(Table(drawn.start, drawn.end, b"", drawn.head(data, start, word), drawn))
         elif below > stop:
-            cell = data.count(delimiter, start, word)
+            cell = _count(data, delimiter, start, word)
             loose = delimiter == b"," and data.find(b", ", start, stop) >= 0
-            found.append(Table(stop + 1, below, _LIGHT if delimiter == _HEAVY else delimiter, cell, loose=loose))
+            found.append(Table(stop + 1, below, _BELOW_HEADS.get(delimiter, delimiter), cell, loose=loose))
     return found
 
 
@@ -167,9 +205,11 @@ def _place(data: bytes, table: Table, start: int, end: int) -> tuple[int, int]:
         return table.layout.column(data, line, start, max(start + 1, end)), max(
             line, data.rfind(b"  ", line, start) + 2
         )
+    if table.delimiter == _TAGS:
+        return html_tables.place(data, table.start, start)
     if table.delimiter != _TUPLES:
         line = max(_line_start(data, start), table.start)
-        return data.count(table.delimiter, line, start), max(line, data.rfind(table.delimiter, line, start) + 1)
+        return _count(data, table.delimiter, line, start), max(line, data.rfind(table.delimiter, line, start) + 1)
     opened = _row_start(data, max(table.start, start - _LONGEST_LINE), start)
     if opened < 0:
         return -1, start
@@ -231,22 +271,35 @@ def _blanks(quoted: re.Match[bytes]) -> bytes:
 
 def _cut(data: bytes, start: int, stop: int) -> tuple[bytes, int]:
     """Return the delimiter that cuts a line, and how often."""
+    if data.find(b"\\\\", start, stop) >= 0 and _TEX.search(data, start, stop) is not None:
+        return _AMPERSAND, data.count(_AMPERSAND, start, stop)
+    first = data[start : start + 2]
+    if first == b"||" or (first[:1] == b"!" and data.find(b"!!", start, stop) >= 0):
+        delimiter = b"||" if first == b"||" else b"!!"
+        return delimiter, data.count(delimiter, start, stop)
     for delimiter in _DELIMITERS:
-        cuts = data.count(delimiter, start, stop)
+        cuts = _count(data, delimiter, start, stop)
         if cuts:
             return delimiter, cuts
     return b"", 0
 
 
+def _count(data: bytes, delimiter: bytes, start: int, stop: int) -> int:
+    """Return how often a delimiter stands in a part of a line, those in quotes left out."""
+    count = data.count(delimiter, start, stop)
+    if count and delimiter in _QUOTES_HIDE and data.find(b'"', start, stop) >= 0:
+        return _QUOTED_CELL.sub(b"", data[start:stop]).count(delimiter)
+    return count
+
+
 def _below(data: bytes, stop: int, delimiter: bytes, cuts: int) -> int:
     """Return where the lines end that follow one and are cut as often; `stop` where none is. Rulers stand between."""
-    if delimiter == _HEAVY:
-        delimiter = _LIGHT
+    delimiter = _BELOW_HEADS.get(delimiter, delimiter)
     at = end = stop
     while at < len(data) - 1 and data[at] == 10:
         line = at + 1
         at = _line_end(data, line)
-        if data.count(delimiter, line, at) == cuts:
+        if _count(data, delimiter, line, at) == cuts:
             end = at
         elif _RULER.fullmatch(data, line, at) is None:
             break

@@ -5,7 +5,8 @@ Rules enforced:
    One blank does where the words of the first rows begin or end where those of the head do, all of them.
    Neither is a line of sentences.
 2. A line is a row if it has a blank at one end of each gap between heads, or as many cells as there are heads.
-3. A value belongs to the head of its cell's number where both have as many, else to the one that it stands under, left
+3. A value belongs to the head that it begins with where columns do so, to that of its cell's number where both have as
+   many, else to the one that it stands under, left
    or right of that where it overlaps none: by the side on which most cells begin or end with their heads.
 
 Places in a line are counted in characters, those in the text in bytes.
@@ -30,7 +31,8 @@ _RULES: Final = re.compile(r"[-=_\u2500\u2550]{2,}")
 _SENTENCE: Final = re.compile(
     r"[,;:?!] {0,8}$|(?<!\S)(?:\S{1,40} ){2}\S{0,40}(?<=[a-z]{3})[.,](?: |$)|(?<!\S)(?:\S{1,40} ){8}"
 )
-_NUMBER: Final = re.compile(rb"[0-9]{5}")
+_NUMBER: Final = re.compile(rb"[0-9]{5}|[0-9](?:[ ./\-]?[0-9]){7}| [:=] ")
+"""What no line of heads holds: a long number, or the sign between a name and its value."""
 Span: TypeAlias = tuple[int, int]
 
 
@@ -49,9 +51,17 @@ class Layout(NamedTuple):
         row = _text(data, line, stop if stop >= 0 else min(len(data), line + _LONGEST_LINE))
         first = len(_text(data, line, start))
         cells = _spans(_CELL, row)
+        exact = next((number for number, (head, _) in enumerate(self.heads) if head == first), -1)
+        if exact >= 0 and not self.to_right:
+            return exact
         if len(cells) == len(self.heads) and not (self.ruled and _fits(row, self.heads)):
             return bisect_right(cells, (first, len(row))) - 1
         return self._under(first, first + len(_text(data, start, end)))
+
+    def begins(self, data: bytes, line: int, at: int) -> bool:
+        """Tell whether a head begins where a place of a line stands."""
+        first = len(_text(data, line, at))
+        return any(start == first for start, _ in self.heads)
 
     def head(self, data: bytes, line: int, word: int) -> int:
         """Return the column whose head holds a place of the line of heads; -1 if none does."""

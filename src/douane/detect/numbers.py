@@ -266,7 +266,11 @@ def _of_kind(
         place = found.place(scan.data)
         if kind.is_phone and (place.start, place.end) in phones:
             continue
-        if kind.cut_out is not None and kind.cut_out(place.run, place.first, place.last):
+        if (
+            kind.cut_out is not None
+            and kind.cut_out(place.run, place.first, place.last)
+            and not scan.words.is_cell(CARD, place.start, place.end)
+        ):
             continue
         if work.spent("judged", 1):
             return

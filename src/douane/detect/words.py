@@ -17,6 +17,7 @@ from typing import Final
 
 from douane.detect.columns import LOOSE, Columns
 from douane.detect.engine import Probe
+from douane.detect.html_tables import names_next, without_label_end
 from douane.detect.identifier_rows import WordRows
 from douane.detect.layouts import Layout
 
@@ -44,6 +45,9 @@ _AFTER: Final = re.compile(
 """What stands between a number and a word after it that says what it is: `... as the SIRET`, `... (SIREN)`."""
 _NOT_NEXT: Final = re.compile(rb"[^.;!?\n\x00]{0,24}[0-9]")
 """What follows such a word where it names the number after it."""
+_PAD: Final = re.compile(rb"[A-Za-z.()\-]{0,8}(?: [ .]{2,}|[._]{3,}|\t+)[:=] {0,8}|[A-Za-z.()\-]{0,8} ?[:=][ \t]+")
+"""What stands between a word and its number where those of many lines are aligned: `Bsn-nr.             : `."""
+_ALIGNED: Final = 160
 _MOST_WORDS: Final = 4
 _SAID_WITHIN: Final = 64
 CLOSE: Final = 24
@@ -92,12 +96,11 @@ class Words:
         heard = ends[at - 1] if at else -1
         before = max(0, start - heard) if at else reach + 1
         if (
-            before <= CLOSE
-            and before <= reach
-            and not self._is_below(heard, start)
+            before <= min(reach, _ALIGNED)
+            and (self._leads_to(heard, start) if before > CLOSE or self._is_below(heard, start) else True)
             and not self._is_denied(heard, start)
         ):
-            return before
+            return min(before, CLOSE)
         if at < len(ends) and self._is_said_after(end, ends[at]):
             return CLOSE
         cell = self._columns_of(kind).cell(start, end)
@@ -108,6 +111,10 @@ class Words:
             # The head of another column is near the first rows, and says nothing about this one.
             return -1
         return max(CLOSE + 1 if cell == LOOSE else 0, min(before, after))
+
+    def is_cell(self, kind: str, start: int, end: int) -> bool:
+        """Tell whether a number is a whole cell of a table of fixed width, one blank before the next cell or not."""
+        return self.heard(kind) and self._columns_of(kind).is_cell(start, end)
 
     def tables(self, kind: str) -> list[tuple[int, int]]:
         """Return where the tables lie of which a keyword of a type heads a column."""
@@ -141,7 +148,13 @@ class Words:
 
     def _is_below(self, heard: int, start: int) -> bool:
         """Tell whether a word may be the head of a table in which a number stands: on a line above, or on this."""
-        return self._data.find(b"\n", heard - 1, start) >= 0 or self._data.find(b"(", heard, start) >= 0
+        if self._data.find(b"\n", heard - 1, start) >= 0 or b"<tr" in self._data[heard:start].lower():
+            return True
+        return self._data.rfind(b"(", heard, start) > self._data.rfind(b")", heard, start)
+
+    def _leads_to(self, heard: int, start: int) -> bool:
+        """Tell whether nothing but blanks and a colon stand between a word and its number, or the tags of a label."""
+        return _PAD.fullmatch(self._data, heard - 1, start) is not None or names_next(self._data, heard, start)
 
     def _is_denied(self, heard: int, start: int) -> bool:
         """Tell whether a word for something else stands nearer than the keyword; not in one key: `siren_client`."""
@@ -166,7 +179,7 @@ class Words:
         before = _NEXT_SENTENCE.split(_SENTENCE_END.split(before)[-1])[-1]
         if before.isspace() or not before:
             return -1
-        text = before.decode("utf-8", "replace")
+        text = without_label_end(before).decode("utf-8", "replace")
         words = [(found[0].casefold(), found.end()) for found in _WORD.finditer(text)][-_MOST_WORDS:]
         others, connectors = self._vocabulary.others, self._vocabulary.connectors
         bare_id = -1

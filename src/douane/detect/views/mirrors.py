@@ -81,6 +81,8 @@ _LEET_RUN = re.compile(
 _ACCOUNT = re.compile(
     rb"(?<![A-Za-z0-9])[A-Z]{2}(?:" + _SEP + rb"?[0-9OolIi|]){2}(?:" + _SEP + rb"?[A-Za-z0-9|]){11,30}(?![A-Za-z0-9])"
 )
+_BAR = re.compile(rb"[^ |]{2} \| [^ |]{2}")
+"""Parts the cells of a table, and is no one among digits."""
 _TURNED_ACCOUNT = re.compile(
     rb"(?<![A-Za-z0-9])(?![A-Z]+[^A-Za-z0-9])(?:[A-Z0-9]" + _SEP + rb"?){13,32}[A-Z]{2}(?![A-Za-z0-9])"
 )
@@ -361,6 +363,8 @@ class LeetView:
         if signs[:2] not in self._shapes:
             return False
         number = self._number(signs)
+        if b" | " in signs and _BAR.search(signs, 0, self._size(signs)) is not None:
+            return False
         return number[2:4].isdigit() and has_check_digits(number.decode())
 
     def _size(self, signs: bytes) -> int:
@@ -410,6 +414,8 @@ def _is_leet_number(signs: bytes) -> bool:
     """Tell whether a run of digits and letters, read as digits, could be a number of somebody's."""
     digits = signs.translate(_LEET, NOT_LEET)
     real = len(signs.translate(None, NOT_DIGITS))
+    if b" | " in signs and _BAR.search(signs) is not None:
+        return False
     if real == len(digits) or 2 * real < len(digits) - 4:
         return False
     if len(digits) == _NIR_DIGITS or (len(digits) == _NIR_DIGITS - 1 and _CORSICAN.search(signs) is not None):
