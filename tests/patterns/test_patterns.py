@@ -40,6 +40,7 @@ TRIED_SELDOM = {
     "douane.detect.views.encoded._NEXT_LINE": "matches where a line of a run ended",
     "douane.detect.views.mirrors._TURNED_ACCOUNT": "what it looks for ahead, it does where no letter stands before",
     "douane.detect.views.mirrors._TURNED_PHONE": "matches a number found once",
+    "douane.detect.words._PAD": "matches what stands between a word and its number, 160 bytes at most",
     "douane.gateway.declare._TOKEN": "matches a header's value once",
     "douane.wire.openai_request._SCHEME": "matches an address once",
 }

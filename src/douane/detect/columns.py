@@ -35,11 +35,11 @@ _TEX: Final = re.compile(rb"\\\\[^&\n]{0,32}\Z")
 _AMPERSAND: Final = b" & "
 _RULER: Final = re.compile(
     rb"(?:[-+=|: \t\r]|\xe2[\x94\x95][\x80-\xbf])+"
-    rb"|\s*\\(?:hline|[a-z]{1,8}rule|endhead|cline\{[^{}]*\})\s*(?:\\hline\s*)?"
+    rb"|\s{0,64}+\\(?:hline|[a-z]{1,8}rule|endhead|cline\{[^{}]{0,64}\})\s{0,64}+(?:\\hline\s{0,64})?"
 )
 _QUOTES_HIDE: Final = (b",", b";")
 _QUOTED_CELL: Final = re.compile(rb'"[^"\n]*"')
-_VALUE_NEXT: Final = re.compile(rb'[^;\t|,\n]*[;\t|,] *"?[A-Za-z]{0,4} ?[0-9](?:[ ./\-]?[0-9]){6}')
+_VALUE_NEXT: Final = re.compile(rb'\A[^;\t|,\n]{0,256}+[;\t|,] {0,64}+"?[A-Za-z]{0,4} ?[0-9](?:[ ./\-]?[0-9]){6}')
 """In a row of a name and its number, no column is headed."""
 _LONGEST_LINE: Final = 4096
 _MOST_CELLS: Final = 2000
@@ -178,7 +178,7 @@ def tables(data: bytes, ends: Iterable[int], layouts: dict[int, Layout | None] |
             heading, stop = start, _line_end(data, word)
             delimiter, cuts = _cut(data, start, stop)
             below = _below(data, stop, delimiter, cuts) if cuts else stop
-            below = stop if cuts == 1 and _VALUE_NEXT.match(data, word, stop) is not None else below
+            below = stop if cuts == 1 and _VALUE_NEXT.match(data[word:stop]) is not None else below
             drawn = _drawn(data, start, stop, layouts) if below == stop else None
             below = drawn.end if drawn is not None else below
         if drawn is not None:

@@ -45,9 +45,11 @@ _AFTER: Final = re.compile(
 """What stands between a number and a word after it that says what it is: `... as the SIRET`, `... (SIREN)`."""
 _NOT_NEXT: Final = re.compile(rb"[^.;!?\n\x00]{0,24}[0-9]")
 """What follows such a word where it names the number after it."""
-_PAD: Final = re.compile(rb"[A-Za-z.()\-]{0,8}(?: [ .]{2,}|[._]{3,}|\t+)[:=] {0,8}|[A-Za-z.()\-]{0,8} ?[:=][ \t]+")
+_PAD: Final = re.compile(
+    rb"[A-Za-z.()\-]{0,8}(?: [ .]{2,64}+|[._]{3,64}+|\t{1,64}+)[:=] {0,8}|[A-Za-z.()\-]{0,8} ?[:=][ \t]{1,64}+"
+)
 """What stands between a word and its number where those of many lines are aligned: `Bsn-nr.             : `."""
-_ALIGNED: Final = 160
+_ALIGNED: Final = 64
 _MOST_WORDS: Final = 4
 _SAID_WITHIN: Final = 64
 CLOSE: Final = 24

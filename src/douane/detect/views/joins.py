@@ -42,7 +42,7 @@ _CHUNKS = re.compile(
 _BREAK = re.compile(rb"(?:\r?\n|\\n)(?:> ?)?")
 _BREAK_INSIDE = re.compile(
     _BREAK.pattern
-    + rb"(?![A-Za-z\xc3][a-z\x80-\xbf\xc3']+(?:[:;,.!?]{0,2} |>)|[0-9]{1,2}[).] |- "
+    + rb"(?![A-Za-z\xc3][a-z\x80-\xbf\xc3']{1,32}+(?:[:;,.!?]{0,2} |>)|[0-9]{1,2}[).] |- "
     + rb"|(?<=[a-z]\n)(?:[0-9]{2,8}|[A-Z]{2}[0-9]{2})\r?\n[0-9])"
 )
 """No break before the next line's words, nor between words and the first of several lines of digits."""
