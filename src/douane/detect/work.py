@@ -24,13 +24,13 @@ PRICES: Final[Mapping[str, float]] = {
     "long run": 22.0, "stretch, long run": 0.5,
     # a hit of a view
     "@base64": 2.6, "@turned": 6.0, "@turned, shared": 0.45, "@rot13": 6.0, "@rot13, shared": 1.0, "@leet": 1.5,
-    "@words": 1.4, "@wrapped": 0.3, "@spaced": 0.1, "@lines": 1.0, "@markup": 0.4, "@signs": 1.0, "@blanks": 0.5,
+    "@words": 2.0, "@wrapped": 0.3, "@spaced": 0.1, "@lines": 1.0, "@markup": 0.4, "@signs": 1.0, "@blanks": 0.5,
     "@entity": 0.0, "@escape": 0.0, "@percent": 0.0, "@quoted": 0.0, "@fold": 0.0, "@hex": 0.0, "@exponent": 0.0,
     # a hit of any probe in what views made
     "hit": 0.15,
     # what a view made, its bytes, the parts that it wrote otherwise, what was found in it
-    "extract": 2.6, "byte": 0.06, "edit": 1.0, "edit, escape": 1.6, "edit, entity": 1.6, "edit, words": 1.1,
-    "edit, percent": 1.1, "edit, fold": 1.1, "told": 16.0, "leaf": 0.6,
+    "extract": 2.6, "byte": 0.06, "edit": 1.0, "edit, escape": 1.6, "edit, entity": 1.6, "edit, words": 1.8,
+    "edit, percent": 1.1, "edit, fold": 1.1, "told": 16.0, "leaf": 1.0,
 }  # fmt: skip
 """Microseconds, or so, of one count of each kind, fitted to a few hundred texts of all sorts. A hit of a gate that
 belongs to a detector (`shared`) says less than one of the view's own; where a gate tells only its first hit, the parts

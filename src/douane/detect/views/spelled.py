@@ -191,6 +191,9 @@ class Spoken:
 
     def digits(self, found: re.Match[bytes]) -> bytes:
         """Return the digits, or the sign, that a number word stands for."""
+        value = self._values.get(found[0].lower())
+        if value is not None:
+            return b"%d" % value
         if found["plus"] is not None:
             return b"+"
         if found["again"] is not None:
@@ -289,26 +292,12 @@ def _join_with_word(data: bytes, edits: list[Edit], at: int) -> None:
 
 
 def _in_digits(spoken: Spoken, data: bytes, low: int, high: int) -> Extract | None:
-    edits: list[Edit] = []
-    last = -1
-    for number in spoken.numbers(data, low, high):
-        start, end = number.span()
-        if last >= 0 and (gap := _GAP.fullmatch(data, last, start)) is not None:
-            previous = edits[-1]
-            edits[-1] = (previous[0], start, previous[2] + (gap["letter"] or b""))
-        edits.append((start, end, spoken.digits(number)))
-        last = end
-    of_address = False
-    for at, (start, end, written) in enumerate(edits):
-        to_sign = _TO_AT.match(data, end)
-        if to_sign is not None:
-            edits[at] = (start, to_sign.end(), written)
-            _join_with_word(data, edits, at)
-            of_address = True
-        if data[start - 2 : start] == b"+ ":
-            edits[at] = (start - 1, *edits[at][1:])
+    edits = _edits(spoken, data, low, high)
+    of_address = data.find(b"@", low, high + _AT_AND_SIGN) >= 0 and _go_on_to_signs(data, edits)
     if len(edits) <= _FEWEST and not of_address:
         return None
+    if data.find(b"+ ", max(0, low - _AT_AND_SIGN), high) >= 0:
+        edits = [(start - (data[max(0, start - 2) : start] == b"+ "), end, written) for start, end, written in edits]
     parts: list[bytes] = []
     at = low
     for start, end, digits in edits:
@@ -316,3 +305,31 @@ def _in_digits(spoken: Spoken, data: bytes, low: int, high: int) -> Extract | No
         at = end
     parts.append(data[at:high])
     return Extract(NumberWordView.name, b"".join(parts), Edited(low, lambda: edits, only=True), low, None, len(edits))
+
+
+def _edits(spoken: Spoken, data: bytes, low: int, high: int) -> list[Edit]:
+    """Return number words as digits, each up to the next where nothing but a gap is between them."""
+    edits: list[Edit] = []
+    last = -1
+    for number in spoken.numbers(data, low, high):
+        start, end = number.span()
+        if last >= 0:
+            if data[last:start] == b" ":
+                edits[-1] = (edits[-1][0], start, edits[-1][2])
+            elif (gap := _GAP.fullmatch(data, last, start)) is not None:
+                edits[-1] = (edits[-1][0], start, edits[-1][2] + (gap["letter"] or b""))
+        edits.append((start, end, spoken.digits(number)))
+        last = end
+    return edits
+
+
+def _go_on_to_signs(data: bytes, edits: list[Edit]) -> bool:
+    """Let number words before an `@` go on to it; tell whether there are any."""
+    any_does = False
+    for at, (start, end, written) in enumerate(edits):
+        to_sign = _TO_AT.match(data, end)
+        if to_sign is not None:
+            edits[at] = (start, to_sign.end(), written)
+            _join_with_word(data, edits, at)
+            any_does = True
+    return any_does
