@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
+from functools import lru_cache
 from html import unescape
 
 from douane.detect.detector import Candidate
@@ -116,7 +117,12 @@ def _of_escape(found: re.Match[bytes]) -> bytes:
 
 
 def _of_entity(found: re.Match[bytes]) -> bytes:
-    return unescape(found[0].decode()).encode("utf-8", "surrogatepass").replace(b"\x00", b" ")
+    return _unescaped(found[0])
+
+
+@lru_cache(maxsize=1024)
+def _unescaped(entity: bytes) -> bytes:
+    return unescape(entity.decode()).encode("utf-8", "surrogatepass").replace(b"\x00", b" ")
 
 
 def _of_exponent(found: re.Match[bytes]) -> bytes:

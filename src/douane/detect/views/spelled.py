@@ -98,15 +98,26 @@ def _any_of(words: Iterable[str]) -> bytes:
 def _beginnings(words: Iterable[bytes]) -> tuple[bytes, bytes]:
     """Return the first signs of some words, as they stand in a class, and the pattern of what may follow each.
 
-    >>> _beginnings([b"six", b"sept", b"un"])
-    (b'sSuU', b'(?<=[sS])[eEiI]|(?<=[uU])[nN]')
+    >>> _beginnings([b"six", b"sept", b"sei", b"un"])
+    (b'sSuU', b'(?<=[sS])(?:[eE](?:[iI]|[pP][tT])|[iI][xX])|(?<=[uU])[nN]')
     """
-    by_first: dict[int, set[int]] = {}
+    by_first: dict[int, list[bytes]] = {}
     for word in words:
-        by_first.setdefault(word[0], set()).add(word[1])
+        by_first.setdefault(word[0], []).append(word[1:_TOLD_BY])
     either = {first: _in_both_cases((first,)) for first in sorted(by_first)}
-    following = (b"(?<=[%b])[%b]" % (either[first], _in_both_cases(by_first[first])) for first in either)
+    following = (b"(?<=[%b])%b" % (either[first], _any_beginning(by_first[first])) for first in either)
     return b"".join(either.values()), b"|".join(following)
+
+
+def _any_beginning(ends: Iterable[bytes]) -> bytes:
+    """Return the pattern of any of some ends of words, or nothing where one of them is empty."""
+    by_first: dict[int, list[bytes]] = {}
+    for end in ends:
+        if not end:
+            return b""
+        by_first.setdefault(end[0], []).append(end[1:])
+    paths = [b"[%b]%b" % (_in_both_cases((first,)), _any_beginning(by_first[first])) for first in sorted(by_first)]
+    return b"(?:%b)" % b"|".join(paths) if len(paths) > 1 else paths[0]
 
 
 def _in_both_cases(signs: Iterable[int]) -> bytes:
@@ -132,6 +143,8 @@ _TO_AT = re.compile(rb"[ ,\-]{0,2}(?=@)")
 _OF_LOCAL = re.compile(rb"[A-Za-z0-9._+\-] ")
 _GAP = re.compile(rb"[ ,.\-/\t\n]{0,4}(?:(?:et|and|puis|then|und|y|e|en)[ ,]{1,2}|(?P<letter>[ABab])[ ,\-]{1,2})?")
 _FEWEST = 3
+_TOLD_BY = 4
+"""So many signs of a word tell whether it may be a number's: the pattern of all numbers is tried at few others."""
 _PAIR = 2
 """So many digits before an `@` go on with the word before them, as one name."""
 _NEAR = 2
@@ -167,7 +180,8 @@ class Spoken:
             ),
             re.I,
         )  # fmt: skip
-        words = (*self._values, *self._times, *_spelt(plus), b"cent", b"hundred", b"a ", b"a-")
+        hundred = (b"cent", b"hundred", b"a hundred", b"a-hundred", b"a cent", b"a-cent")
+        words = (*self._values, *self._times, *_spelt(plus), *hundred)
         self._begins = re.compile(rb"[%b](?<![a-z\xc3\x80-\xbf][\x00-\xff])(?:%b)" % _beginnings(words))
         self._ends = tuple(word.replace(b"-", gap) for word in self._values for gap in (b"-", b" "))
         self.heads_at = tuple(dict.fromkeys(b" " + spelt for spelt in _spelt(units)))
