@@ -31,7 +31,7 @@ _LIGHT: Final = b"\xe2\x94\x82"
 """Boxes have heavy strokes around heads and light ones below."""
 _BELOW_HEADS: Final = {_HEAVY: _LIGHT, b"||": b"|", b"!!": b"||"}
 """Delimiters of heads that are not those of the rows: of boxes, of Confluence, of MediaWiki."""
-_TEX: Final = re.compile(rb"\\\\[^&\n]{0,32}\Z")
+_TEX_ENDS, _LONGEST_TEX_END = b"\\\\", 34
 _AMPERSAND: Final = b" & "
 _RULER: Final = re.compile(
     rb"(?:[-+=|: \t\r]|\xe2[\x94\x95][\x80-\xbf])+"
@@ -174,6 +174,8 @@ def tables(data: bytes, ends: Iterable[int], layouts: dict[int, Layout | None] |
             if values[1] > values[0]:
                 found.append(Table(*values, _TUPLES, data.count(b",", into, word)))
                 continue
+        if word - start >= _LONGEST_LINE:
+            continue
         if start != heading:
             heading, stop = start, _line_end(data, word)
             delimiter, cuts = _cut(data, start, stop)
@@ -271,7 +273,8 @@ def _blanks(quoted: re.Match[bytes]) -> bytes:
 
 def _cut(data: bytes, start: int, stop: int) -> tuple[bytes, int]:
     """Return the delimiter that cuts a line, and how often."""
-    if data.find(b"\\\\", start, stop) >= 0 and _TEX.search(data, start, stop) is not None:
+    tex_end = data.rfind(_TEX_ENDS, max(start, stop - _LONGEST_TEX_END), stop)
+    if tex_end >= 0 and data.find(b"&", tex_end, stop) < 0:
         return _AMPERSAND, data.count(_AMPERSAND, start, stop)
     first = data[start : start + 2]
     if first == b"||" or (first[:1] == b"!" and data.find(b"!!", start, stop) >= 0):

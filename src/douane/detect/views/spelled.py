@@ -143,6 +143,8 @@ _TO_AT = re.compile(rb"[ ,\-]{0,2}(?=@)")
 _OF_LOCAL = re.compile(rb"[A-Za-z0-9._+\-] ")
 _GAP = re.compile(rb"[ ,.\-/\t\n]{0,4}(?:(?:et|and|puis|then|und|y|e|en)[ ,]{1,2}|(?P<letter>[ABab])[ ,\-]{1,2})?")
 _FEWEST = 3
+_MOST_AT_ONCE, _LONGEST_SPELT = 4096, 256
+"""A longer run of words than this is read in parts, each paid for, that overlap by the longest of numbers."""
 _TOLD_BY = 4
 """So many signs of a word tell whether it may be a number's: the pattern of all numbers is tried at few others."""
 _PAIR = 2
@@ -289,9 +291,10 @@ class NumberWordView:
             ]
         )
         for low, high in around(data, near, 128, 128):
-            made = _in_digits(self._spoken, data, low, high)
-            if made is not None:
-                yield made
+            for start in range(low, high, _MOST_AT_ONCE):
+                made = _in_digits(self._spoken, data, start, min(high, start + _MOST_AT_ONCE + _LONGEST_SPELT))
+                if made is not None:
+                    yield made
 
 
 def _join_with_word(data: bytes, edits: list[Edit], at: int) -> None:
