@@ -135,3 +135,16 @@ def test_rows_of_heads_lie_above_their_tables(pieces):
     for table in tables(data, ends):
         for at, cell in Columns.cells(data, table):
             assert data[at : at + len(cell)] == cell
+
+
+@pytest.mark.parametrize("end", ["\\\\", "\\\\ \\hline", "\\\\[2pt] % of the year"])
+def test_a_line_of_a_tex_table_ends_in_two_strokes(scanner, end):
+    rows = [("Nadège", "732829320"), ("Aymeric", "552100554")]
+    text = "\n".join([f"Nom & N° SIREN {end}", *(f"{name} & {number} {end}" for name, number in rows)])
+    assert {text[f.start : f.end] for f in scanner.scan(text).findings if f.type == "SIREN"} == {v for _, v in rows}
+
+
+def test_no_head_stands_far_within_a_line():
+    head = b"nom;siren\nA;732829320\n"
+    assert tables(head, [9])
+    assert not tables(b"x" * 5000 + head, [5009])

@@ -236,3 +236,11 @@ def test_the_way_back_of_what_was_left_out_is_none():
     back = Edited(0, lambda: [(2, 4, b"")], only=True)
     assert back(0, 2) is None
     assert back(1, 3) == (1, 5)
+
+
+@given(before=st.integers(0, 700), seed=st.integers(0, 10**6))
+def test_digits_are_read_in_words_anywhere_in_a_long_run_of_words(scanner, before, seed):
+    card = values(random.Random(seed))["CARD"]
+    shown = TRANSFORMS["digits in words"](card)
+    text = f"{'two cats and ' * before}. Card {shown}. Cats, {'one dog or ' * 400}"
+    assert [text[f.start : f.end].strip(" .") for f in scanner.scan(text).findings if f.type == "CARD"] == [shown]
